@@ -1,0 +1,48 @@
+# `make run` and `make test` need nothing but Python 3.11+, git and make: both set everything up first.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3
+ENGINE ?= docker
+BASE ?= debian:bookworm-slim
+# Debian keeps nginx and the Prometheus family where an ordinary user's PATH does not look.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
+export PYTHON
+bin := .venv/bin
+
+.PHONY: help setup run test lint types format lock docs image clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+setup: ## Make .venv, a browser and the test tools ready (again: does nothing)
+	@scripts/setup
+
+run: setup ## Start the demo ticket shop and the prober watching it
+	@exec $(bin)/prober demo
+
+test: lint types ## Lint, types and every test
+	$(bin)/pytest
+
+lint: setup ## Lint and formatting
+	$(bin)/ruff check
+	$(bin)/ruff format --check
+
+types: setup ## Strict types on prober/
+	$(bin)/mypy
+
+format: setup ## Format and mend what can be mended
+	$(bin)/ruff check --fix
+	$(bin)/ruff format
+
+lock: setup ## Write the lock files anew (newer versions: make lock UPGRADE=--upgrade)
+	@scripts/lock $(UPGRADE)
+
+docs: setup ## Write the generated reference
+	$(bin)/python scripts/reference.py
+
+image: ## Build the container image (ENGINE=podman|buildah, BASE=another Debian image)
+	$(ENGINE) build --build-arg BASE=$(BASE) -t prober .
+
+clean: ## Remove what set-up and the tools made
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis tests/npm/node_modules dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

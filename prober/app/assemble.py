@@ -1,0 +1,99 @@
+"""From a Config to live objects: the one place that knows every room."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from prober.clock import Clock
+from prober.config import Config, Loaded
+from prober.curl import Curl
+from prober.engine import Engine
+from prober.faults import ConfigFault
+from prober.model import Check, Observation
+from prober.net import Net
+from prober.probes import KINDS, Context, Probe
+from prober.secret import Redactor
+from prober.sinks import SINKS, Sink, SinkSpec
+
+
+def redactor_for(loaded: Loaded) -> Redactor:
+    """A redactor over every secret of the configuration."""
+    return Redactor(loaded.secrets)
+
+
+def require_resolved(loaded: Loaded, checks: Iterable[Check], *sections: str) -> None:
+    """Raise ConfigFault where ``checks`` or ``sections`` use references that lead to nothing."""
+    lacking = loaded.lacking(checks, *sections)
+    if lacking:
+        raise ConfigFault("the configuration", lacking)
+
+
+@asynccontextmanager
+async def open_engine(
+    loaded: Loaded,
+    kinds: Iterable[str],
+    region: str,
+    clock: Clock,
+    environ: Mapping[str, str],
+    *,
+    artifacts: Path | None,
+    stalled_since: Callable[[float], float] = lambda _: 0.0,
+) -> AsyncIterator[Engine]:
+    """An engine that can run ``kinds``; what they need between runs is opened here and closed at the end."""
+    async with AsyncExitStack() as stack:
+        net = Net()
+        stack.push_async_callback(net.close)
+        probes = await _open_probes(stack, loaded.config, kinds, environ)
+        yield Engine(
+            region,
+            probes,
+            _caps(loaded.config),
+            net,
+            clock,
+            artifacts=artifacts,
+            stalled_since=stalled_since,
+            redactor=redactor_for(loaded),
+        )
+
+
+def _caps(config: Config) -> Mapping[str, int]:
+    return {**config.concurrency, "browser": config.browser.slot_count()}
+
+
+async def _open_probes(
+    stack: AsyncExitStack, config: Config, kinds: Iterable[str], environ: Mapping[str, str]
+) -> dict[str, Probe]:
+    curl: Curl | None = None
+    probes: dict[str, Probe] = {}
+    for kind in sorted(set(kinds)):
+        module = import_module(KINDS[kind])
+        if hasattr(module, "open_probe"):
+            probes[kind] = await stack.enter_async_context(module.open_probe(config.browser, environ))
+        elif hasattr(module, "request"):
+            if curl is None:
+                curl = Curl()
+                stack.callback(curl.close)
+            probes[kind] = _on_curl(curl, module)
+        else:
+            probes[kind] = module.probe
+    return probes
+
+
+def _on_curl(curl: Curl, kind: ModuleType) -> Probe:
+    async def probe(check: Any, context: Context) -> Observation:
+        exchange = await curl.fetch(kind.request(check, context), context.net, context.deadline)
+        observation: Observation = kind.observe(exchange)
+        return observation
+
+    return probe
+
+
+def open_sink(spec: SinkSpec) -> Sink:
+    """The sink that ``spec`` describes; its library is imported only now."""
+    sink: Sink = import_module(SINKS[spec.kind]).open_sink(spec)
+    return sink

@@ -1,0 +1,115 @@
+"""``prober run``: checks once, now, concurrently under the caps; a table for people, JSON and JUnit for machines."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+
+from prober.app.assemble import open_engine, open_sink, redactor_for, require_resolved
+from prober.app.logs import configure_logs
+from prober.app.targets import choose_region, select
+from prober.clock import SystemClock
+from prober.config import Loaded
+from prober.engine import Engine
+from prober.faults import UserFault
+from prober.model import Check, Result
+from prober.render.junit import junit
+from prober.render.results import document, exit_code
+from prober.render.terminal import line, progress, report
+from prober.secret import Redactor
+
+PUBLISH_GRACE_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the command line of ``prober run`` said."""
+
+    targets: Sequence[str]
+    environ: Mapping[str, str]
+    region: str | None = None
+    tags: Sequence[str] = ()
+    json_path: str | None = None
+    junit_path: Path | None = None
+    artifacts: Path | None = None
+    headed: bool = False
+    publish: bool = False
+
+
+async def run_once(loaded: Loaded, options: RunOptions) -> int:
+    """Run what was asked for and report it; returns the exit code. Raises UserFault for what cannot be run."""
+    region = choose_region(loaded.config.regions, options.region, options.environ, first=True)
+    checks = select(loaded, options.targets, options.tags, region)
+    require_resolved(loaded, checks, "browser", *(("sinks",) if options.publish else ()))
+    if options.headed:
+        browser = loaded.config.browser.model_copy(update={"headless": False})
+        loaded = replace(loaded, config=loaded.config.model_copy(update={"browser": browser}))
+    redactor = redactor_for(loaded)
+    configure_logs(redactor, loaded.config.logs.format, "warning")
+    for path in (options.json_path, options.junit_path):
+        _require_parent(path)
+    clock = SystemClock()
+    artifacts = options.artifacts or loaded.base / loaded.config.artifacts.dir
+    started = time.monotonic()
+    console = Console(stderr=options.json_path == "-", highlight=False)
+    kinds = {check.kind for check in checks}
+    async with open_engine(loaded, kinds, region, clock, options.environ, artifacts=artifacts) as engine:
+        results = await _run_all(engine, checks, console)
+    duration_s = time.monotonic() - started
+    if options.publish:
+        _publish(loaded, results)
+    console.print(report(results, duration_s))
+    _write(results, duration_s, options, redactor)
+    return exit_code(results)
+
+
+def _require_parent(path: str | Path | None) -> None:
+    if path not in (None, "-") and not Path(str(path)).absolute().parent.is_dir():
+        raise UserFault(f"{path}: its directory does not exist")
+
+
+async def _run_all(engine: Engine, checks: Sequence[Check], console: Console) -> list[Result]:
+    """Every check once; progress is live on a terminal and a line each elsewhere. In the order of ``checks``."""
+    done: dict[str, Result] = {}
+    live = Live(progress(checks, done), console=console, transient=True, refresh_per_second=10)
+
+    async def one(check: Check) -> None:
+        result = done[check.id] = await engine.run(check)
+        if console.is_terminal:
+            live.update(progress(checks, done))
+        else:
+            console.print(line(result), markup=False, soft_wrap=True)
+
+    if console.is_terminal:
+        with live:
+            await asyncio.gather(*map(one, checks))
+    else:
+        await asyncio.gather(*map(one, checks))
+    return [done[check.id] for check in checks]
+
+
+def _publish(loaded: Loaded, results: Sequence[Result]) -> None:
+    for spec in loaded.config.sinks:
+        sink = open_sink(spec)
+        for result in results:
+            sink.offer(result)
+        sink.close(PUBLISH_GRACE_S)
+
+
+def _write(results: Sequence[Result], duration_s: float, options: RunOptions, redactor: Redactor) -> None:
+    if options.json_path:
+        text = json.dumps(redactor.value(document(results, duration_s)), indent=2) + "\n"
+        if options.json_path == "-":
+            sys.stdout.write(text)
+        else:
+            Path(options.json_path).write_text(text, encoding="utf-8")
+    if options.junit_path:
+        options.junit_path.write_text(redactor.text(junit(results, duration_s)), encoding="utf-8")

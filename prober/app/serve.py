@@ -1,0 +1,138 @@
+"""``prober serve``: everything started in order, reloaded as a whole, stopped in the reverse order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from prober.app.assemble import redactor_for
+from prober.app.logs import configure_logs
+from prober.app.service import Service
+from prober.app.targets import choose_region
+from prober.clock import SystemClock
+from prober.config import Loaded, load, parse_listen
+from prober.faults import ConfigFault, UserFault
+from prober.model import Check, Result
+from prober.selfwatch import raise_descriptor_limit
+
+LOOK_EVERY_S = 2.0
+SWITCH_S = 0.0005  # a scrape that renders must not keep the interpreter from the probing threads for longer
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What was started, for who started it."""
+
+    url: str
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """What the command line of ``prober serve`` said, and who wants to look on."""
+
+    environ: Mapping[str, str]
+    region: str | None = None
+    listen: str | None = None
+    on_started: Callable[[Started], None] = lambda _: None
+    on_result: Callable[[Result], None] = lambda _: None
+
+
+async def serve_until_told(path: Path, options: ServeOptions) -> None:
+    """Serve until SIGTERM or SIGINT; SIGHUP and a changed file reload. Raises UserFault when it cannot start."""
+    loaded = load(path, options.environ, lenient=False)
+    region = choose_region(loaded.config.regions, options.region, options.environ, first=False)
+    host, port = parse_listen(options.listen or loaded.config.web.listen)
+    configure_logs(redactor_for(loaded), loaded.config.logs.format, loaded.config.logs.level)
+    raise_descriptor_limit()
+    sys.setswitchinterval(SWITCH_S)
+    service = Service(region, options.environ, SystemClock(), options.on_result)
+    told, reload = asyncio.Event(), asyncio.Event()
+    _listen_to_signals(told, reload)
+    try:
+        await service.start(loaded, host, port)
+        options.on_started(Started(service.url, service.checks))
+        _log.info("serving", url=service.url, region=region, checks=len(service.checks))
+        await _until_told(told, _reload_when_changed(path, loaded, options, service, reload), service.watch())
+    finally:
+        await service.stop()
+    _log.info("stopped")
+
+
+def _listen_to_signals(told: asyncio.Event, reload: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if told.is_set():
+            os._exit(128 + signal.SIGTERM)  # asked twice: no more patience
+        told.set()
+
+    loop.add_signal_handler(signal.SIGTERM, stop)
+    loop.add_signal_handler(signal.SIGINT, stop)
+    loop.add_signal_handler(signal.SIGHUP, reload.set)
+
+
+async def _until_told(told: asyncio.Event, *work: Awaitable[None]) -> None:
+    """Let ``work`` go on until ``told``; what fails in it is raised here, never lost."""
+    waiter = asyncio.ensure_future(told.wait())
+    tasks = [waiter, *map(asyncio.ensure_future, work)]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        if task is not waiter:
+            task.result()
+
+
+async def _reload_when_changed(
+    path: Path, loaded: Loaded, options: ServeOptions, service: Service, asked: asyncio.Event
+) -> None:
+    """Load anew on SIGHUP, and when a file the configuration rests on looks different."""
+    digest, look = loaded.digest, _look(path, loaded)
+    while True:
+        try:
+            async with asyncio.timeout(LOOK_EVERY_S):
+                await asked.wait()
+        except TimeoutError:
+            if (now := _look(path, loaded)) == look:
+                continue
+            look = now
+        asked.clear()
+        try:
+            fresh = await asyncio.to_thread(load, path, options.environ, lenient=False)
+            choose_region(fresh.config.regions, service.region, {}, first=False)
+            if fresh.digest != digest:
+                await service.reload(fresh)
+        except UserFault as fault:
+            service.refuse_reload()
+            errors = fault.errors if isinstance(fault, ConfigFault) else [fault]
+            _log.error("reload refused, the old configuration goes on", errors=[str(error) for error in errors])
+            continue
+        loaded, digest, look = fresh, fresh.digest, _look(path, fresh)
+
+
+def _look(path: Path, loaded: Loaded) -> tuple[object, ...]:
+    """What tells that a file may have changed, without reading it."""
+    journeys = {getattr(check, "journey", "").partition("::")[0] for check in loaded.config.checks}
+    files = [path, *(loaded.base / name for name in sorted(journeys) if name)]
+    return tuple(_stamp(file) for file in files)
+
+
+def _stamp(file: Path) -> tuple[int, int, int]:
+    try:
+        status = file.stat()
+    except OSError:
+        return (0, 0, 0)
+    return (status.st_mtime_ns, status.st_size, status.st_ino)

@@ -1,0 +1,311 @@
+"""The running prober: live objects, how a result flows through them, and how they change on a reload."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+import structlog
+
+from prober.alerting import Recorder
+from prober.app.assemble import open_engine, open_sink, redactor_for
+from prober.app.logs import configure_logs
+from prober.app.targets import in_region
+from prober.app.telemetry import Reloads, SelfMetrics, registry_of
+from prober.app.upkeep import keep_tidy
+from prober.clock import Clock
+from prober.config import Config, Loaded
+from prober.delivery import Delivery
+from prober.engine import Engine
+from prober.model import Check, Result, Verdict
+from prober.notify import CHANNELS, Notifier
+from prober.schedule import Scheduler
+from prober.selfwatch import Heartbeat, LoopWatch
+from prober.sinks import Sink, SinkSpec
+from prober.sinks.prometheus import Exposition
+from prober.state import State
+from prober.store import Store
+from prober.web import Health, Row, View, WebServer, create_app
+
+GRACE_S = 10.0
+FLUSH_S = 5.0
+STUCK_S = 30.0  # a scheduler that has not looked at its slots for this long is not alive
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Engines:
+    """The engine in use and what closes it."""
+
+    engine: Engine
+    resources: AsyncExitStack
+    key: object
+
+
+@dataclass
+class Service:
+    """One prober in one region."""
+
+    region: str
+    environ: Mapping[str, str]
+    clock: Clock
+    on_result: Callable[[Result], None]
+    checks: tuple[Check, ...] = ()
+    _ids: frozenset[str] = frozenset()
+    _latest: dict[str, Result] = field(default_factory=dict)
+    _states: dict[str, State] = field(default_factory=dict)
+    _sinks: dict[str, tuple[SinkSpec, Sink]] = field(default_factory=dict)
+    _heartbeat: Heartbeat | None = None
+    _heartbeat_task: asyncio.Task[None] | None = None
+    _closing: set[asyncio.Task[None]] = field(default_factory=set)
+    _ending: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    @property
+    def url(self) -> str:
+        """Where the web side answers."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._web.port}"
+
+    async def start(self, loaded: Loaded, host: str, port: int) -> None:
+        """Start everything, the alerting side first, so that nothing is measured that could not be told.
+
+        Raises UserFault for a port or a store that cannot be had.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._loaded, self._host = loaded, host
+        config = loaded.config
+        self._loop_watch = LoopWatch(self.clock)
+        self._exposition = Exposition(config.job, self.region)
+        self._store = Store(loaded.base / config.store.path, self.clock)
+        self._ending.callback(self._store.close)
+        self._delivery = Delivery(self._store, _notifiers(config), self.clock)
+        self._recorder = Recorder(
+            self._store,
+            self.region,
+            on_state=self._hand_over_state,
+            on_notices=self._delivery.wake,
+            clock=self.clock,
+        )
+        self._reloads = Reloads(loaded.digest, True, self.clock.wall())
+        self._scheduler = Scheduler(self.clock, self._run, self._exposition.count_missed, *self._place(config))
+        self._web = WebServer(create_app(self._view()), host, port)
+        self._web.start()
+        self._ending.callback(self._web.stop, FLUSH_S)
+        self._engines = await self._open_engines(loaded)
+        self._calendar = keep_tidy(config, loaded.base, self._store, self.clock)
+        self._ending.callback(lambda: self._calendar.shutdown(wait=False))
+        self._adopt(loaded)
+        self._delivery.start()
+        self._recorder.start(self.checks, config.routes)
+        self._scheduler.update(self.checks)
+
+    async def watch(self) -> None:
+        """Take slots and watch the loop until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._scheduler.serve())
+            group.create_task(self._loop_watch.watch())
+
+    async def reload(self, loaded: Loaded) -> None:
+        """Go on with ``loaded``: the new is built first, then swapped in, then the old is closed."""
+        config, before = loaded.config, self._loaded.config
+        for name in ("store", "web", "job"):
+            if getattr(config, name) != getattr(before, name):
+                _log.warning("a change that takes effect at the next start", section=name)
+        old = self._engines
+        if self._engine_key(loaded) != old.key:
+            self._engines = await self._open_engines(loaded)
+            self._spawn(_close_when_idle(old))
+        configure_logs(redactor_for(loaded), config.logs.format, config.logs.level)
+        self._delivery.configure(_notifiers(config))
+        self._adopt(loaded)
+        self._recorder.configure(self.checks, config.routes)
+        self._scheduler.region_index, self._scheduler.regions = self._place(config)
+        self._scheduler.update(self.checks)
+        self._reloads.digest, self._reloads.successful = loaded.digest, True
+        self._reloads.succeeded_at = self.clock.wall()
+        _log.info("reloaded", checks=len(self.checks), digest=loaded.digest[:16])
+
+    def refuse_reload(self) -> None:
+        """The configuration on disk cannot be used; what runs goes on."""
+        self._reloads.successful = False
+
+    async def stop(self) -> None:
+        """Take no more slots, let runs end, flush every queue, close everything."""
+        if hasattr(self, "_engines"):
+            for check_id in await self._scheduler.stop(GRACE_S):
+                self._exposition.count_cancelled(check_id)
+                _log.warning("a run was cancelled", check=check_id)
+            await self._engines.resources.aclose()
+            for task in self._closing:
+                task.cancel()
+            if self._heartbeat_task:
+                self._heartbeat_task.cancel()
+            await asyncio.to_thread(self._recorder.close, FLUSH_S)
+            await asyncio.to_thread(self._delivery.close, FLUSH_S)
+            await asyncio.gather(*(asyncio.to_thread(sink.close, FLUSH_S) for _, sink in self._sinks.values()))
+        await self._ending.aclose()
+
+    # A result's way.
+
+    async def _run(self, check: Check, slot: float, until: float) -> bool:
+        engine = self._engines.engine
+        result = await engine.run_slot(check, slot, until, self._exposition.observe_lag)
+        if result is None:
+            return False
+        if check.id in self._ids:
+            self._publish(result)
+        return True
+
+    def _publish(self, result: Result) -> None:
+        self._latest[result.check.id] = result
+        self._exposition.offer(result)
+        for _, sink in self._sinks.values():
+            sink.offer(result)
+        self._recorder.put(result)
+        self.on_result(result)
+
+    def _hand_over_state(self, check_id: str, state: State) -> None:
+        """Called in the recorder's thread; what follows happens on the loop, which may be closing."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._take_state, check_id, state)
+
+    def _take_state(self, check_id: str, state: State) -> None:
+        """A state that was committed: shown from now on, and deciding on re-checks."""
+        self._states[check_id] = state
+        self._exposition.set_state(check_id, state.verdict, state.failures)
+        self._scheduler.set_undecided(check_id, state.undecided)
+
+    # What a configuration makes of it.
+
+    def _adopt(self, loaded: Loaded) -> None:
+        """Checks, sinks and the heartbeat of ``loaded`` from now on."""
+        self._loaded = loaded
+        self.checks = tuple(check for check in loaded.config.checks if in_region(check, self.region))
+        before, self._ids = self._ids, frozenset(check.id for check in self.checks)
+        for gone in before - self._ids:
+            self._exposition.remove(gone)
+            self._latest.pop(gone, None)
+            self._states.pop(gone, None)
+        for check in self.checks:
+            self._exposition.add(check)
+        self._adopt_sinks(loaded.config.sinks)
+        self._adopt_heartbeat(loaded.config)
+
+    def _adopt_sinks(self, specs: Sequence[SinkSpec]) -> None:
+        wanted = {f"{spec.kind}-{index}" if index else spec.kind: spec for index, spec in enumerate(specs)}
+        before, self._sinks = self._sinks, {}
+        for name, spec in wanted.items():
+            known = before.get(name)
+            if known is not None and known[0] == spec:
+                self._sinks[name] = before.pop(name)
+            else:
+                self._sinks[name] = (spec, open_sink(spec))
+        for _, sink in before.values():
+            self._spawn(asyncio.to_thread(sink.close, FLUSH_S))
+
+    def _adopt_heartbeat(self, config: Config) -> None:
+        if self._heartbeat_task:
+            self._heartbeat_task.cancel()
+        self._heartbeat = self._heartbeat_task = None
+        if config.heartbeat:
+            self._heartbeat = Heartbeat(config.heartbeat.url, config.heartbeat.every, lambda: self._healthy().ok)
+            self._heartbeat_task = asyncio.create_task(self._heartbeat.beat(), name="heartbeat")
+
+    def _place(self, config: Config) -> tuple[int, int]:
+        """This region's index among all, for slots that interleave."""
+        regions = config.regions or (self.region,)
+        return regions.index(self.region), len(regions)
+
+    def _engine_key(self, loaded: Loaded) -> object:
+        config = loaded.config
+        kinds = frozenset(check.kind for check in config.checks if in_region(check, self.region))
+        return kinds, config.browser, config.concurrency, config.artifacts, loaded.secrets
+
+    async def _open_engines(self, loaded: Loaded) -> _Engines:
+        key = self._engine_key(loaded)
+        resources = AsyncExitStack()
+        engine = await resources.enter_async_context(
+            open_engine(
+                loaded,
+                {check.kind for check in loaded.config.checks if in_region(check, self.region)},
+                self.region,
+                self.clock,
+                self.environ,
+                artifacts=loaded.base / loaded.config.artifacts.dir,
+                stalled_since=self._loop_watch.stalled_since,
+            )
+        )
+        return _Engines(engine, resources, key)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    # What the web is shown.
+
+    def _view(self) -> View:
+        metrics = SelfMetrics(
+            self.region,
+            self._reloads,
+            self._loop_watch,
+            self._recorder,
+            self._delivery,
+            lambda: {name: sink for name, (_, sink) in self._sinks.items()},
+            lambda: self._heartbeat,
+        )
+        return View(
+            region=self.region,
+            exposition=self._exposition,
+            registry=registry_of(metrics),
+            snapshot=self._snapshot,
+            healthy=self._healthy,
+            ready=self._ready,
+            clock=self.clock,
+        )
+
+    def _snapshot(self) -> list[Row]:
+        return [self._row(check) for check in self.checks]
+
+    def _row(self, check: Check) -> Row:
+        result, state = self._latest.get(check.id), self._states.get(check.id)
+        due_s = self._scheduler.due_in_s(check.id)
+        return Row(
+            check_id=check.id,
+            kind=check.kind,
+            target=check.target,
+            title=check.title or "",
+            state=state.verdict if state else Verdict.UNKNOWN,
+            reason=result.reason if result else None,
+            message=result.message if result else "",
+            last_run_at=result.started_at if result else None,
+            duration_s=result.duration_s if result else None,
+            next_run_at=None if due_s is None else self.clock.wall() + due_s,
+        )
+
+    def _healthy(self) -> Health:
+        silent_s = self.clock.monotonic() - self._scheduler.beat
+        if silent_s > STUCK_S:
+            return Health(False, f"the scheduler has not moved for {silent_s:.0f} s")
+        for name, thread in (("recorder", self._recorder), ("delivery", self._delivery)):
+            if hasattr(self, "_engines") and not thread.alive:
+                return Health(False, f"the {name} thread is gone")
+        return Health(True)
+
+    def _ready(self) -> Health:
+        return Health(True) if self._recorder.alive else Health(False, "starting")
+
+
+def _notifiers(config: Config) -> dict[str, Notifier]:
+    return {name: import_module(CHANNELS[spec.kind]).Sender(spec) for name, spec in config.channels.items()}
+
+
+async def _close_when_idle(old: _Engines) -> None:
+    await old.engine.idle()
+    await old.resources.aclose()

@@ -1,0 +1,127 @@
+"""The process's own metrics: what the prober says of itself beside what it says of its targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from prober import __version__
+from prober.alerting import Recorder
+from prober.delivery import Delivery
+from prober.selfwatch import Heartbeat, LoopWatch
+from prober.sinks import Sink
+
+
+@dataclass(slots=True)
+class Reloads:
+    """How the configuration got here."""
+
+    digest: str
+    successful: bool
+    succeeded_at: float
+
+
+@dataclass(slots=True, eq=False)
+class SelfMetrics(Collector):
+    """Reads the live objects when scraped; they count, this only names what they counted."""
+
+    region: str
+    reloads: Reloads
+    loop: LoopWatch
+    recorder: Recorder
+    delivery: Delivery
+    sinks: Callable[[], Mapping[str, Sink]]
+    heartbeat: Callable[[], Heartbeat | None]
+
+    def collect(self) -> Iterator[Metric]:
+        yield self._info("prober_build_info", "The release that runs here.", version=__version__, region=self.region)
+        yield from self._reloads()
+        yield GaugeMetricFamily(
+            "prober_loop_stall_worst_seconds", "The longest the event loop stood still.", value=self.loop.worst_s
+        )
+        yield from self._recorder()
+        yield from self._delivery()
+        yield from self._sinks()
+        yield from self._heartbeat()
+
+    def _info(self, name: str, help_text: str, **labels: str) -> Metric:
+        family = GaugeMetricFamily(name, help_text, labels=list(labels))
+        family.add_metric(list(labels.values()), 1)
+        return family
+
+    def _reloads(self) -> Iterable[Metric]:
+        yield GaugeMetricFamily(
+            "prober_config_last_reload_successful",
+            "1 when the configuration on disk is the one that runs, 0 when it was refused.",
+            value=float(self.reloads.successful),
+        )
+        yield GaugeMetricFamily(
+            "prober_config_last_reload_success_timestamp_seconds",
+            "When the configuration that runs was loaded.",
+            value=self.reloads.succeeded_at,
+        )
+        yield self._info("prober_config_info", "The configuration that runs.", digest=self.reloads.digest[:16])
+
+    def _recorder(self) -> Iterable[Metric]:
+        yield GaugeMetricFamily(
+            "prober_store_queued_results", "Results waiting to be stored.", value=self.recorder.queued
+        )
+        yield CounterMetricFamily(
+            "prober_store_errors", "Batches the store did not take at once.", value=self.recorder.store_errors
+        )
+        yield _by("prober_store_dropped_results", "Results that were never stored.", "reason", self.recorder.dropped)
+
+    def _delivery(self) -> Iterable[Metric]:
+        notices = CounterMetricFamily(
+            "prober_notices", "Attempts to deliver notices, by outcome.", labels=["channel", "outcome"]
+        )
+        for outcome, counts in (
+            ("sent", self.delivery.sent),
+            ("failed", self.delivery.failed),
+            ("parked", self.delivery.parked),
+        ):
+            for channel, count in counts.items():
+                notices.add_metric([channel, outcome], count)
+        yield notices
+        pending = GaugeMetricFamily("prober_notices_pending", "Notices waiting to be delivered.", labels=["channel"])
+        for channel, count in self.delivery.pending.items():
+            pending.add_metric([channel], count)
+        yield pending
+
+    def _sinks(self) -> Iterable[Metric]:
+        queued = GaugeMetricFamily("prober_sink_queued_results", "Results waiting in a sink.", labels=["sink"])
+        dropped = CounterMetricFamily("prober_sink_dropped", "Results a sink gave up.", labels=["sink", "reason"])
+        for name, sink in self.sinks().items():
+            queued.add_metric([name], sink.queued)
+            for reason, count in sink.dropped.items():
+                dropped.add_metric([name, reason], count)
+        yield queued
+        yield dropped
+
+    def _heartbeat(self) -> Iterable[Metric]:
+        heartbeat = self.heartbeat()
+        if heartbeat is not None:
+            counts = {"sent": heartbeat.sent, "failed": heartbeat.failed}
+            yield _by("prober_heartbeats", "Calls of the dead man's switch.", "outcome", counts)
+
+
+def _by(name: str, help_text: str, label: str, counts: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(name, help_text, labels=[label])
+    for value, count in counts.items():
+        family.add_metric([value], count)
+    return family
+
+
+def registry_of(metrics: SelfMetrics) -> CollectorRegistry:
+    """A registry with ``metrics`` and Python's own: process, platform, garbage collection."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    registry.register(metrics)
+    return registry

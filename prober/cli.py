@@ -1,0 +1,203 @@
+"""The command line: commands and exit codes, nothing else.
+
+Exit codes: 0 all up or degraded; 1 at least one down; 2 usage or configuration; 3 none down but at least one
+unknown, which is the prober's own fault; 130 on Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from prober import __version__
+from prober.faults import ConfigError, UserFault
+
+USAGE = 2
+INTERRUPTED = 130
+DEFAULT_CONFIG = Path("probes.yaml")
+
+config_option = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="PROBER_CONFIG",
+    help="The configuration; ./probes.yaml when it is there.",
+)
+region_option = click.option("--region", metavar="NAME", help="The region this prober runs in, else PROBER_REGION.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="prober")
+def cli() -> None:
+    """Watch a platform the way its users meet it: HTTP, TCP and real-browser checks.
+
+    \b
+    prober run https://example.org          one check, now, from here
+    prober run checks/purchase.py           a scripted purchase with its Core Web Vitals
+    prober validate probes.yaml             every mistake in a configuration at once
+    prober serve --config probes.yaml       the scheduler, /metrics, alerts
+    prober demo                             a ticket shop, and serve against it
+    """
+
+
+@cli.command()
+@click.argument("targets", nargs=-1, metavar="TARGET...")
+@config_option
+@region_option
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only checks with this tag; may be repeated.")
+@click.option("--json", "json_path", metavar="FILE|-", help="Write the results as JSON; - is standard output.")
+@click.option("--junit", "junit_path", type=click.Path(path_type=Path), metavar="FILE", help="Write JUnit XML.")
+@click.option(
+    "--artifacts", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Keep evidence here."
+)
+@click.option("--headed", is_flag=True, help="Show the browser; needs a display.")
+@click.option("--publish", is_flag=True, help="Also feed the configured sinks, as serve does.")
+def run(targets: tuple[str, ...], config_path: Path | None, **options: Any) -> None:
+    """Run checks once, now, and say how they went.
+
+    TARGET is a check id of the configuration, a journey file (optionally FILE::NAME), or a bare URL: https://...,
+    http://... or tcp://HOST:PORT. With no TARGET every check of the configuration runs.
+
+    \b
+    prober run                                  everything in ./probes.yaml
+    prober run storefront purchase              two checks by id
+    prober run checks/purchase.py --json -      a journey, results as JSON
+    prober run tcp://db.internal:5432           a port
+    prober run --tag smoke --junit report.xml   a gate for a deploy
+
+    Exit codes: 0 all up or degraded, 1 something is down, 2 usage or configuration, 3 the prober itself failed.
+    """
+    from prober.app.once import RunOptions, run_once
+
+    loaded = _load(config_path, lenient=True, needed=False)
+    sys.exit(asyncio.run(run_once(loaded, RunOptions(targets=targets, environ=os.environ, **options))))
+
+
+@cli.command()
+@config_option
+@region_option
+@click.option(
+    "--listen", metavar="HOST:PORT", envvar="PROBER_LISTEN", help="Where the web side listens, over web.listen."
+)
+def serve(config_path: Path | None, region: str | None, listen: str | None) -> None:
+    """Run checks on their schedule, serve /metrics and the status page, send alerts.
+
+    SIGTERM and Ctrl-C let running checks finish (10 s), flush the queues and exit 0; SIGHUP and a changed file
+    reload, and a configuration with mistakes leaves the old one running.
+    """
+    from prober.app.serve import ServeOptions, serve_until_told
+
+    path = _config_path(config_path)
+    asyncio.run(serve_until_told(path, ServeOptions(region=region, listen=listen, environ=os.environ)))
+
+
+@cli.command()
+@click.argument("path", required=False, type=click.Path(path_type=Path), metavar="[FILE]")
+def validate(path: Path | None) -> None:
+    """Find every mistake in a configuration, without running anything."""
+    loaded = _load(path, lenient=True, needed=True)
+    source = _config_path(path)
+    _warn(source, loaded.warnings)
+    kinds = sorted({check.kind for check in loaded.config.checks})
+    count = len(loaded.config.checks)
+    click.echo(f"{source}: fine: {count} {'check' if count == 1 else 'checks'} ({', '.join(kinds) or 'none'})")
+
+
+@cli.command()
+def schema() -> None:
+    """Print the JSON Schema of the configuration, for editors."""
+    from prober.config import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2))
+
+
+@cli.command("list")
+@config_option
+def list_checks(config_path: Path | None) -> None:
+    """List the checks of a configuration: kind, interval, regions, target."""
+    from prober.app.listing import checks_table, echo
+
+    loaded = _load(config_path, lenient=True, needed=True)
+    _warn(_config_path(config_path), loaded.warnings)
+    echo(checks_table(loaded.config))
+
+
+@cli.command()
+@click.option("--listen", default="127.0.0.1:8000", show_default=True, metavar="HOST:PORT")
+def shop(listen: str) -> None:
+    """Run the demo ticket shop alone; its faults are set at /dials."""
+    from prober.config import parse_listen
+    from prober.demo.server import serve as serve_shop
+
+    try:
+        serve_shop(*parse_listen(listen))
+    except (ValueError, OSError) as error:
+        raise UserFault(f"--listen {listen}: {error}") from None
+
+
+@cli.command()
+@config_option
+@region_option
+def demo(config_path: Path | None, region: str | None) -> None:
+    """Run the demo shop and the prober against it, with the results live on the terminal. What ``make run`` calls."""
+    from prober.app.demo import run_demo
+
+    asyncio.run(run_demo(_config_path(config_path), region, os.environ))
+
+
+@cli.command()
+@config_option
+def doctor(config_path: Path | None) -> None:
+    """Say what is there and what is missing: browser, sandbox, resolver, clock, disk, descriptors."""
+    from prober.app.doctor import examine
+    from prober.app.listing import echo
+
+    loaded = _load(config_path, lenient=True, needed=False)
+    table, healthy = asyncio.run(examine(loaded, os.environ))
+    echo(table)
+    sys.exit(0 if healthy else 1)
+
+
+def _config_path(path: Path | None) -> Path:
+    if path is None and not DEFAULT_CONFIG.is_file():
+        raise UserFault("no configuration: there is no ./probes.yaml, name one by --config FILE")
+    return path or DEFAULT_CONFIG
+
+
+def _load(path: Path | None, *, lenient: bool, needed: bool) -> Any:
+    from prober.config import Config, Loaded, load
+
+    if path is None and not needed and not DEFAULT_CONFIG.is_file():
+        return Loaded(Config(), warnings=(), digest="", secrets=(), base=Path.cwd(), unresolved={})
+    return load(_config_path(path), os.environ, lenient=lenient)
+
+
+def _warn(source: Path, warnings: Sequence[ConfigError]) -> None:
+    for warning in warnings:
+        click.echo(f"{source}: warning: {warning}", err=True)
+
+
+def main() -> None:
+    """Entry point: what a user can cause is one clear line on stderr, a traceback is a bug of ours."""
+    try:
+        cli(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(USAGE)
+    except UserFault as error:
+        for text in str(error).splitlines():
+            click.echo(f"prober: {text}", err=True)
+        sys.exit(USAGE)
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output left, as `head` does; stdout must not be flushed into it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

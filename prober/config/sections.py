@@ -1,0 +1,177 @@
+"""The sections of ``probes.yaml``, except for what a kind of check, channel or sink declares beside its own code."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, field_validator
+
+from prober.judge.texts import listed
+from prober.model import AlertPolicy, Check, Duration, Identifier, Severity, Strict
+from prober.notify import Channel
+from prober.probes import KINDS
+from prober.probes.browser.spec import BrowserSettings
+from prober.secret import Secret
+from prober.sinks import SinkSpec
+
+CAPS = {"http": 500, "tcp": 500, "api": 4}
+
+
+def parse_listen(text: str) -> tuple[str, int]:
+    """``127.0.0.1:9115`` or ``[::1]:9115`` as host and port; port 0 asks for any. Raises ValueError."""
+    host, colon, port = text.rpartition(":")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not colon or not bare or (":" in bare and bare == host) or any(c.isspace() or c in "/[]@" for c in bare):
+        raise ValueError("expected host:port, such as 127.0.0.1:9115 or [::1]:9115")
+    if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65_535):
+        raise ValueError("expected a port from 0 to 65535 after the last colon")
+    return bare, int(port)
+
+
+def _checked_listen(text: str) -> str:
+    parse_listen(text)
+    return text
+
+
+Names = Annotated[tuple[Identifier, ...], BeforeValidator(listed), Field(strict=False)]
+Severities = Annotated[
+    tuple[Annotated[Severity, Field(strict=False)], ...], BeforeValidator(listed), Field(strict=False)
+]
+
+
+class Defaults(Strict):
+    """What holds for every check that does not say otherwise."""
+
+    interval: Annotated[Duration, Field(ge=0.1, le=30 * 86_400)] | None = None
+    """Time between the starts of two runs."""
+    timeout: Annotated[Duration, Field(ge=0.01, le=3600)] | None = None
+    """One absolute deadline over a whole run; must not exceed the interval."""
+    timezone: str | None = None
+    """The time zone of schedules, as in the IANA database."""
+    regions: Annotated[tuple[Identifier, ...], Field(strict=False)] | None = None
+    """The regions checks run in."""
+    alert: AlertPolicy = AlertPolicy()
+    """When consecutive results become an alert; what a check leaves out is taken from here."""
+    severity: Annotated[Severity, Field(strict=False)] | None = None
+    """critical, warning or info."""
+    tags: Annotated[tuple[Identifier, ...], Field(strict=False)] | None = None
+    """Words to select checks by, for checks that have none of their own."""
+    runbook: str | None = None
+    """A link to what to do."""
+
+
+class Route(Strict):
+    """Which notices go to which channels; one that selects nothing takes all. Every route that fits is used."""
+
+    channels: Annotated[Names, Field(min_length=1)]
+    """The channels that are told, by their names."""
+    checks: Names = ()
+    """Only these checks, by their ids."""
+    tags: Names = ()
+    """Only checks with one of these tags."""
+    severity: Severities = ()
+    """Only checks of these severities."""
+
+    def selects(self, check: Check) -> bool:
+        """Whether this route takes the notices of ``check``."""
+        return (
+            (not self.checks or check.id in self.checks)
+            and (not self.tags or not set(self.tags).isdisjoint(check.tags))
+            and (not self.severity or check.severity in self.severity)
+        )
+
+
+class Store(Strict):
+    """Where state, incidents and notices under way are kept."""
+
+    path: Annotated[str, Field(min_length=1)] = "prober.db"
+    """The SQLite file, relative to this file."""
+    retention: Annotated[Duration, Field(ge=3600)] = 90 * 86_400.0
+    """How long results and closed incidents are kept."""
+
+
+class Web(Strict):
+    """The web side: metrics, health and the status page."""
+
+    listen: Annotated[str, AfterValidator(_checked_listen)] = "127.0.0.1:9115"
+    """host:port to listen on."""
+
+    @property
+    def host(self) -> str:
+        return parse_listen(self.listen)[0]
+
+    @property
+    def port(self) -> int:
+        return parse_listen(self.listen)[1]
+
+
+class Heartbeat(Strict):
+    """A dead man's switch elsewhere that is called while this prober is healthy, so that its death is noticed."""
+
+    url: Secret
+    """The address to call; whoever knows it can call it, so it is treated as a secret."""
+    every: Annotated[Duration, Field(ge=1, le=86_400)] = 60.0
+    """Time between two calls."""
+
+
+class Artifacts(Strict):
+    """The evidence of failed runs: screenshots, console logs."""
+
+    dir: Annotated[str, Field(min_length=1)] = "artifacts"
+    """The directory they are written to, relative to this file."""
+    keep: Annotated[Duration, Field(ge=60)] = 7 * 86_400.0
+    """How long they are kept."""
+
+
+class Logs(Strict):
+    """The log on stderr."""
+
+    format: Literal["auto", "console", "json"] = "auto"
+    """console for people, json for machines, auto takes console on a terminal."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important lines that are written."""
+
+
+class Config(Strict):
+    """A whole ``probes.yaml``. Every section may be left out."""
+
+    job: Identifier = "prober"
+    """The ``job`` label of the metrics."""
+    regions: Annotated[tuple[Identifier, ...], Field(strict=False)] = ()
+    """The regions that probers of this file run in; each of them is started with one, by --region or PROBER_REGION."""
+    defaults: Defaults = Defaults()
+    """What holds for every check that does not say otherwise."""
+    checks: Annotated[tuple[SerializeAsAny[Check], ...], Field(strict=False)] = ()
+    """What is tested; see the kinds of checks."""
+    channels: dict[Identifier, SerializeAsAny[Channel]] = {}
+    """Where alerts can go, by name; see the kinds of channels."""
+    routes: Annotated[tuple[Route, ...], Field(strict=False)] = ()
+    """Which alerts go where."""
+    sinks: Annotated[tuple[SerializeAsAny[SinkSpec], ...], Field(strict=False)] = ()
+    """Other systems that are fed every result; see the kinds of sinks."""
+    store: Store = Store()
+    """Where state, incidents and notices under way are kept."""
+    web: Web = Web()
+    """The web side."""
+    browser: BrowserSettings = BrowserSettings()
+    """The browser that journeys run in."""
+    heartbeat: Heartbeat | None = None
+    """A dead man's switch elsewhere that is called while this prober is healthy."""
+    concurrency: dict[str, Annotated[int, Field(ge=1, le=10_000)]] = {}
+    """How many checks of a kind run at once: http 500, tcp 500, api 4 by default. Browsers have ``browser: slots``."""
+    artifacts: Artifacts = Artifacts()
+    """The evidence of failed runs."""
+    logs: Logs = Logs()
+    """The log on stderr."""
+
+    @field_validator("concurrency")
+    @classmethod
+    def _kinds_are_known(cls, caps: dict[str, int]) -> dict[str, int]:
+        kinds = [kind for kind in KINDS if kind != "browser"]
+        for name in caps.keys() - set(kinds):
+            raise ValueError(f"expected kinds of checks ({', '.join(kinds)}), not {name}")
+        return caps
+
+    def caps(self) -> dict[str, int]:
+        """How many checks of each kind run at once; kinds that are missing have no cap of their own."""
+        return {**CAPS, "browser": self.browser.slot_count(), **self.concurrency}

@@ -1,0 +1,176 @@
+"""The delivery thread: a lane per channel, kept in step with the configuration."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import random
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+
+from prober.clock import Clock, SystemClock
+from prober.delivery.lane import GLANCE_S, Lane, Tallies
+from prober.delivery.outbox import Outbox
+from prober.faults import Retryable, describe
+from prober.notify import Notifier
+
+NO_CHANNEL = "the channel is no longer configured"
+JOIN_S = 10.0
+PARK_ROWS = 100
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
+
+class Delivery:
+    """The thread that sends what stands in the outbox."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        notifiers: Mapping[str, Notifier],
+        clock: Clock | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._outbox = outbox
+        self._notifiers = dict(notifiers)
+        self._clock = clock or SystemClock()
+        self._rng = rng or random.Random()  # noqa: S311 - jitter is no secret
+        self._tallies = Tallies()
+        self._pending: Mapping[str, int] = {}
+        self._lanes: dict[str, tuple[Lane, asyncio.Task[None]]] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._ending: asyncio.Task[None] | None = None
+        self._changed = asyncio.Event()
+        self._started = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
+
+    @property
+    def sent(self) -> Mapping[str, int]:
+        """Notices taken by their service since the start, by channel."""
+        return dict(self._tallies.sent)
+
+    @property
+    def failed(self) -> Mapping[str, int]:
+        """Attempts that failed since the start, by channel."""
+        return dict(self._tallies.failed)
+
+    @property
+    def parked(self) -> Mapping[str, int]:
+        """Notices given up since the start, by channel."""
+        return dict(self._tallies.parked)
+
+    @property
+    def pending(self) -> Mapping[str, int]:
+        """Notices that wait, by channel, as of the latest change."""
+        return self._pending
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        """Begin with what an earlier process left."""
+        self._thread.start()
+        self._started.wait()
+
+    def wake(self) -> None:
+        """Notices were committed. Any thread may call it."""
+        self._call(self._wake)
+
+    def configure(self, notifiers: Mapping[str, Notifier]) -> None:
+        """Send through these from now on; attempts under way are finished by the old ones.
+
+        To be called before routes may name a new channel: rows for one that is not there are given up.
+        """
+        self._call(self._adopt, dict(notifiers))
+
+    def close(self, grace_s: float) -> None:
+        """Send what is due, for at most ``grace_s`` seconds, and stop; the rest waits for the next start."""
+        self._call(self._finish, grace_s)
+        if self._thread.is_alive():
+            self._thread.join(grace_s + JOIN_S)
+
+    def _call(self, act: Callable[..., None], *args: Any) -> None:
+        if self._loop is not None:
+            # Between its last turn and its end the loop takes nothing any more, and needs to hear nothing.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(act, *args)
+
+    # Everything below runs in the thread.
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._main())
+        finally:
+            self._started.set()
+
+    async def _main(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._adopt(self._notifiers)
+        self._started.set()
+        while self._ending is None or not self._ending.done():
+            self._changed.clear()
+            await self._survey()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), GLANCE_S)
+        await self._ending
+
+    def _wake(self) -> None:
+        self._changed.set()
+        for lane, _ in self._lanes.values():
+            lane.wake()
+
+    def _adopt(self, notifiers: Mapping[str, Notifier]) -> None:
+        leaving, self._lanes = self._lanes, {}
+        for lane, task in leaving.values():
+            lane.leave()
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
+        for channel, notifier in notifiers.items():
+            lane = Lane(channel, notifier, self._outbox, self._clock, self._rng, self._tallies)
+            _, previous = leaving.get(channel, (None, None))
+            task = asyncio.ensure_future(lane.serve(self._changed.set, previous))
+            task.add_done_callback(lambda _: self._changed.set())
+            self._lanes[channel] = (lane, task)
+        self._changed.set()
+
+    async def _survey(self) -> None:
+        for _, task in self._lanes.values():
+            if task.done() and self._ending is None:
+                task.result()  # a lane ends by itself only through a defect: better no thread than a silent channel
+        try:
+            self._pending = await asyncio.to_thread(self._outbox.pending)
+            for channel in self._pending.keys() - self._lanes.keys():
+                await asyncio.to_thread(self._park_all, channel)
+        except Retryable as fault:
+            _log.error("outbox unavailable", error=describe(fault))
+
+    def _park_all(self, channel: str) -> None:
+        # One round after another: of each incident only the first row is due.
+        while entries := self._outbox.due(channel, math.inf, PARK_ROWS):
+            for entry in entries:
+                self._outbox.park(entry.id, self._clock.wall(), NO_CHANNEL)
+                self._tallies.parked[channel] += 1
+                _log.error("notice given up", channel=channel, notice=entry.id, error=NO_CHANNEL)
+
+    def _finish(self, grace_s: float) -> None:
+        if self._ending is None:
+            for lane, _ in self._lanes.values():
+                lane.drain()
+            self._ending = asyncio.ensure_future(self._end(grace_s))
+            self._ending.add_done_callback(lambda _: self._changed.set())
+
+    async def _end(self, grace_s: float) -> None:
+        tasks = {task for _, task in self._lanes.values()} | self._leaving
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=grace_s)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,21 @@
+"""Journeys: what they are written with, how their files are read, and the worker processes they run in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from prober.journey.authoring import journey, measure, step
+
+if TYPE_CHECKING:
+    from prober.journey.declaration import Declaration, find_journey, read_journeys
+
+__all__ = ["Declaration", "find_journey", "journey", "measure", "read_journeys", "step"]
+
+
+def __getattr__(name: str) -> Any:
+    # An author's import must not cost pydantic; who reads journey files has it anyway.
+    if name not in __all__:
+        raise AttributeError(name)
+    from prober.journey import declaration
+
+    return getattr(declaration, name)

@@ -1,0 +1,76 @@
+"""Ending a process with all it started: children, groups of their own, stopped ones, and orphans."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+KILL_S = 3.0  # SIGKILL works at once but for processes stuck in the kernel; no one waits longer for those
+
+
+def kill_family(pid: int, home: Path) -> int:
+    """SIGKILL process ``pid`` and whatever belongs to it, until nothing is left; the number of processes killed.
+
+    What belongs to it are its descendants, everything in their process groups (Chromium leads one of its own), and
+    every process whose command line or environment names ``home``, its private directory: those were orphaned.
+    """
+    killed: set[int] = set()
+    until = time.monotonic() + KILL_S
+    while (members := set(_members(pid, home))) and time.monotonic() < until:
+        for member in members:
+            _kill(member)
+        killed |= members
+        time.sleep(0.005)
+    return len(killed)
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def _members(pid: int, home: Path) -> Iterator[int]:
+    own = os.getpgid(0)
+    family = _descendants(pid)
+    groups = {group for member in family if (group := _group(member)) not in (None, own)}
+    for process in psutil.process_iter():
+        if process.pid == os.getpid() or _is_dead(process):
+            continue
+        if process.pid in family or _group(process.pid) in groups or _names(process, str(home)):
+            yield process.pid
+
+
+def _descendants(pid: int) -> set[int]:
+    try:
+        root = psutil.Process(pid)
+        return {pid, *(child.pid for child in root.children(recursive=True))}
+    except psutil.NoSuchProcess:
+        return set()
+
+
+def _group(pid: int) -> int | None:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return None
+
+
+def _is_dead(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _names(process: psutil.Process, home: str) -> bool:
+    try:
+        return any(home in part for part in process.cmdline()) or process.environ().get("TMPDIR") == home
+    except (psutil.Error, OSError):  # gone meanwhile, or another user's
+        return False

@@ -1,0 +1,65 @@
+"""From a check to the Job its worker is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from prober import __version__
+from prober.faults import ConfigFault, ProbeError, describe
+from prober.journey.declaration import Declaration, find_journey
+from prober.journey.wire import Job
+from prober.model import Reason
+
+USER_AGENT = f"prober/{__version__}"
+
+
+def find_declared(target: str, base: Path, kind: str) -> Declaration:
+    """The journey a check of ``kind`` names. Raises ProbeError(script_error) where there is none such."""
+    try:
+        declaration = find_journey(target, base)
+    except ConfigFault as fault:
+        raise ProbeError(Reason.SCRIPT_ERROR, describe(fault)) from None
+    if kind == "api" and declaration.kind == "browser":
+        problem = f"{declaration.function} takes a page: make its check kind browser"
+        raise ProbeError(Reason.SCRIPT_ERROR, problem)
+    return declaration
+
+
+def job_of(
+    declaration: Declaration,
+    *,
+    params: Mapping[str, str | int | float | bool],
+    env: tuple[str, ...],
+    environ: Mapping[str, str],
+    check_id: str,
+    run_id: str,
+    artifacts: Path | None,
+) -> Job:
+    """The job for one run of ``declaration``; its time is filled in when it starts.
+
+    Raises ProbeError(internal) where a variable the journey needs is not set.
+    """
+    names = dict.fromkeys((*declaration.env, *env))
+    if missing := [name for name in names if name not in environ]:
+        raise ProbeError(Reason.INTERNAL, f"the journey needs {', '.join(missing)} set in the prober's environment")
+    given = {name: environ[name] for name in names}
+    return Job(
+        file=str(declaration.path.resolve()),
+        function=declaration.function,
+        arguments=declaration.arguments,
+        check_id=check_id,
+        run_id=run_id,
+        user_agent=USER_AGENT,
+        budget_s=0.0,
+        params=params,
+        env=given,
+        secrets=tuple(given.values()),
+        artifacts=str(artifacts.resolve()) if artifacts else None,
+        emulation={
+            "device": declaration.device,
+            "viewport": declaration.viewport,
+            "locale": declaration.locale,
+            "timezone": declaration.timezone,
+        },
+    )

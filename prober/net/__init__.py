@@ -1,0 +1,31 @@
+"""What lies between a name and a connection: resolving it, guarding the address, dialling, and the facts of TLS."""
+
+from __future__ import annotations
+
+from prober.net.certificates import read_certificate
+from prober.net.dial import dial, failed_connect
+from prober.net.guard import guard, has_route, is_public
+from prober.net.names import ascii_host, joined, literal
+from prober.net.resolver import Family, Net, Resolution
+from prober.net.stream import Stream, tls_context
+from prober.net.tls import TlsOptions, ca_bundle, failed_verification
+
+__all__ = [
+    "Family",
+    "Net",
+    "Resolution",
+    "Stream",
+    "TlsOptions",
+    "ascii_host",
+    "ca_bundle",
+    "dial",
+    "failed_connect",
+    "failed_verification",
+    "guard",
+    "has_route",
+    "is_public",
+    "joined",
+    "literal",
+    "read_certificate",
+    "tls_context",
+]

@@ -1,0 +1,112 @@
+"""API journeys: several requests in a row as one check, in a worker process but without a browser."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from prober.journey.explain import explain
+from prober.journey.host import http_client, serve
+from prober.journey.order import find_declared, job_of
+from prober.journey.pool import open_pool
+from prober.journey.run import Emit, Run, StepRecord
+from prober.journey.wire import Job
+from prober.judge import Expect
+from prober.model import Check, Failure, Observation
+from prober.probes import Context, Probe
+
+COMMAND = ("-m", "prober.probes.api")
+WORKERS = 4
+
+
+class Spec(Check):
+    """A journey that calls an API: steps and measures as in a browser, without one."""
+
+    kind: Literal["api"] = "api"
+    """What the check speaks: api."""
+    journey: Annotated[str, Field(min_length=1)]
+    """The journey's file, such as checks/refund.py; ``FILE::name`` chooses one of several."""
+    params: dict[str, str | int | float | bool] = {}
+    """Values for the journey's ``params``."""
+    env: Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], ...], Field(strict=False)] = ()
+    """Environment variables the journey is given, beside those its decorator names; their values are masked."""
+    expect: Expect = Expect()
+    """Limits on its time."""
+
+    @property
+    def target(self) -> str:
+        return self.journey
+
+
+@asynccontextmanager
+async def open_probe(
+    settings: object = None, environ: Mapping[str, str] | None = None, base: Path | None = None
+) -> AsyncIterator[Probe]:
+    """The probe of API journeys; on exit every worker is ended. ``settings`` are a browser's and not looked at."""
+    known = dict(os.environ if environ is None else environ)
+    async with open_pool(COMMAND, {}, known, WORKERS) as pool:
+
+        async def probe(spec: Spec, ctx: Context) -> Observation:
+            declaration = find_declared(spec.journey, base or Path(), "api")
+            job = job_of(
+                declaration,
+                params=spec.params,
+                env=spec.env,
+                environ=known,
+                check_id=ctx.check_id,
+                run_id=ctx.run_id,
+                artifacts=ctx.artifacts,
+            )
+            return await pool.run(job, ctx.remaining_s(), ctx.log)
+
+        yield probe
+
+
+class ApiAct:
+    """The surroundings of one API journey: a client, and nothing to settle or photograph."""
+
+    reusable = True
+
+    def __init__(self, job: Job, http: object) -> None:
+        self.fixtures: Mapping[str, Any] = {"http": http, "params": dict(job.params)}
+        self._file = job.file
+
+    def attach(self, run: Run) -> None:
+        return None
+
+    def explain(self, fault: BaseException) -> Failure:
+        return explain(fault, self._file)
+
+    async def examine(self, step: StepRecord | None, failure: Failure) -> Failure:
+        return failure
+
+    async def settle(self, step: StepRecord) -> None:
+        return None
+
+    async def finish(self) -> Mapping[str, Any]:
+        return {}
+
+
+class ApiStage:
+    """What API journeys share between runs: nothing."""
+
+    facts: Mapping[str, Any] = {}
+
+    @asynccontextmanager
+    async def act(self, job: Job, emit: Emit) -> AsyncIterator[ApiAct]:
+        async with http_client(job) as http:
+            yield ApiAct(job, http)
+
+
+@asynccontextmanager
+async def open_stage(_: Mapping[str, Any]) -> AsyncIterator[ApiStage]:
+    yield ApiStage()
+
+
+if __name__ == "__main__":
+    serve(open_stage)

@@ -1,0 +1,1 @@
+"""What the prober writes for others: results as JSON and JUnit, tables for a terminal."""

@@ -1,0 +1,289 @@
+"""When checks run: fixed-rate slots on the monotonic clock, cron on the calendar, one run of a check at a time.
+
+A check's slots are ``phase + k * interval`` on a grid that hangs on 1970 UTC, so that they stay where they were over
+restarts and the regions' slots interleave. The grid is tied to the monotonic clock once, at start: a wall clock that
+is set later moves nothing.
+
+    interval 30 s, two regions, hash puts the check at 4 s
+    eu-west-1   4      34      64      94
+    us-east-1     19      49      79
+    undecided   4  19  34  49  64          re-checks stand on the half-interval slots
+
+A slot that could not be taken is counted as missed, never made up for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import math
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from typing import Any
+
+import structlog
+
+from prober.clock import Clock
+from prober.model import Check
+
+FIRST_RUNS_WITHIN_S = 15.0  # the first runs are spread over this or the interval, whichever is shorter
+CRON_GRACE_S = 60  # a cron fire that comes later than this is missed, not run
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A grid of slots on the monotonic clock, in seconds."""
+
+    interval_s: float
+    phase_s: float
+
+    def halved(self) -> Plan:
+        """The same grid with a slot between every two, for re-checks."""
+        return replace(self, interval_s=self.interval_s / 2)
+
+    def first_after(self, at: float) -> float:
+        """The first slot later than ``at``."""
+        turns = math.floor((at - self.phase_s) / self.interval_s + 1e-9) + 1
+        return self.phase_s + turns * self.interval_s
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A time to run at, and how many were passed over before it."""
+
+    at: float
+    missed: int = 0
+
+
+def fraction(text: str) -> float:
+    """A number in [0, 1) that ``text`` always gets, evenly spread over texts."""
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest()) / 2**64
+
+
+def plan_for(check: Check, region_index: int, regions: int, wall_ahead_s: float) -> Plan:
+    """The check's grid; ``wall_ahead_s`` is the wall clock minus the monotonic one when the prober started."""
+    share = fraction(check.id) + region_index / max(1, regions)
+    return Plan(check.interval, (share * check.interval - wall_ahead_s) % check.interval)
+
+
+def next_slot(plan: Plan, now: float, last: float | None) -> Slot:
+    """The first slot later than ``now``; those since ``last`` (None: nothing ran yet) are missed. Pure."""
+    if last is None:
+        return Slot(plan.first_after(now))
+    following = plan.first_after(last)
+    passed = max(0, math.floor((now - following) / plan.interval_s + 1e-9) + 1)
+    return Slot(following + passed * plan.interval_s, passed)
+
+
+def next_recheck(plan: Plan, ended: float) -> Slot:
+    """Where an undecided check runs next: the first half-interval slot after its last run ended. Pure."""
+    return Slot(plan.halved().first_after(ended))
+
+
+@dataclass(slots=True)
+class _Entry:
+    check: Check
+    plan: Plan
+    last: float | None = None
+    due: float = math.inf
+    ended: float = -math.inf
+    undecided: bool = False
+    run: asyncio.Task[None] | None = None
+
+
+Run = Callable[[Check, float, float], Awaitable[bool]]
+"""(check, slot, until) -> whether it ran; ``until`` is the next slot, at which waiting for a place is given up."""
+
+
+@dataclass(slots=True)
+class Scheduler:
+    """Starts every check on its slots; ``run`` does the work, ``on_missed`` hears of slots nobody took."""
+
+    clock: Clock
+    run: Run
+    on_missed: Callable[[str, int], None]
+    region_index: int = 0
+    regions: int = 1
+    log: structlog.typing.FilteringBoundLogger = field(default_factory=structlog.get_logger)
+    beat: float = 0.0
+    """When the scheduler last looked at its slots, on the monotonic clock; stands still when it is stuck."""
+    _entries: dict[str, _Entry] = field(default_factory=dict)
+    _heap: list[tuple[float, int, str]] = field(default_factory=list)
+    _ticket: Iterator[int] = field(default_factory=itertools.count)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _wall_ahead_s: float = 0.0
+    _calendar: Any = None
+    _stopping: bool = False
+
+    def __post_init__(self) -> None:
+        self._wall_ahead_s = self.clock.wall() - self.clock.monotonic()
+        self.beat = self.clock.monotonic()
+
+    def update(self, checks: Iterable[Check]) -> None:
+        """Make ``checks`` the ones that run. What did not change keeps its slots and its run in progress."""
+        wanted = {check.id: check for check in checks if check.enabled}
+        for check_id in self._entries.keys() - wanted.keys():
+            self._remove(check_id)
+        for check in wanted.values():
+            self._place(check)
+        self._changed.set()
+
+    def set_undecided(self, check_id: str, undecided: bool) -> None:
+        """Say whether the check's state waits for confirmation, and so for a re-check between its slots."""
+        entry = self._entries.get(check_id)
+        if entry is None or entry.undecided == undecided:
+            return
+        entry.undecided = undecided
+        if entry.run is None:
+            self._arm(entry)
+
+    def due_in_s(self, check_id: str) -> float | None:
+        """Seconds until the check's next slot; None for one that is not on slots or not known."""
+        entry = self._entries.get(check_id)
+        return entry.due - self.clock.monotonic() if entry and entry.due < math.inf else None
+
+    async def serve(self) -> None:
+        """Take slots until cancelled or stopped."""
+        while not self._stopping:
+            self.beat = now = self.clock.monotonic()
+            while self._heap and self._heap[0][0] <= now:
+                due, _, check_id = heapq.heappop(self._heap)
+                entry = self._entries.get(check_id)
+                if entry is not None and entry.due == due:
+                    self._take(entry, due, now)
+            self._changed.clear()
+            wait_s = min(1.0, self._heap[0][0] - now) if self._heap else 1.0
+            try:
+                async with asyncio.timeout(max(0.0, wait_s)):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+
+    async def stop(self, grace_s: float) -> list[str]:
+        """Take no more slots, let runs end for up to ``grace_s``, cancel the rest; returns the ids of those."""
+        self._stopping = True
+        self._changed.set()
+        if self._calendar is not None:
+            self._calendar.shutdown(wait=False)
+        running = {e.run: e.check.id for e in self._entries.values() if e.run is not None}
+        if not running:
+            return []
+        _, late = await asyncio.wait(running, timeout=grace_s)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        return [running[task] for task in late]
+
+    def fire(self, check_id: str) -> None:
+        """Run a check now, off its slots: what the calendar calls."""
+        entry = self._entries.get(check_id)
+        if entry is None or self._stopping:
+            return
+        now = self.clock.monotonic()
+        if entry.run is not None:
+            self.on_missed(check_id, 1)
+            return
+        self._start(entry, now, now + entry.check.timeout)
+
+    def _place(self, check: Check) -> None:
+        entry = self._entries.get(check.id)
+        if entry is not None and entry.check == check:
+            return
+        plan = plan_for(check, self.region_index, self.regions, self._wall_ahead_s)
+        if entry is None:
+            entry = self._entries[check.id] = _Entry(check, plan)
+            moved = True
+        else:
+            moved = (entry.check.interval, entry.check.schedule) != (check.interval, check.schedule)
+            if moved:
+                self._leave_calendar(entry.check)
+            entry.check, entry.plan = check, plan
+        if moved:
+            self._set_out(entry)
+
+    def _set_out(self, entry: _Entry) -> None:
+        """Give a new or moved entry its first run, spread over the checks."""
+        entry.due = math.inf
+        if entry.check.schedule is not None:
+            self._enter_calendar(entry.check)
+        elif entry.run is None:
+            now = self.clock.monotonic()
+            spread_s = fraction(entry.check.id) * min(entry.check.interval, FIRST_RUNS_WITHIN_S)
+            self._push(entry, min(entry.plan.first_after(now), now + spread_s))
+
+    def _enter_calendar(self, check: Check) -> None:
+        from apscheduler.triggers.cron import CronTrigger
+
+        self._open_calendar().add_job(
+            self.fire,
+            CronTrigger.from_crontab(check.schedule, timezone=check.timezone),
+            args=[check.id],
+            id=check.id,
+            replace_existing=True,
+            misfire_grace_time=CRON_GRACE_S,
+            coalesce=True,
+            max_instances=1,
+        )
+
+    def _leave_calendar(self, check: Check) -> None:
+        if check.schedule is not None:
+            self._calendar.remove_job(check.id)
+
+    def _open_calendar(self) -> Any:
+        if self._calendar is None:
+            from apscheduler.events import EVENT_JOB_MISSED
+            from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+            self._calendar = AsyncIOScheduler(timezone="UTC")
+            self._calendar.add_listener(lambda event: self.on_missed(event.job_id, 1), EVENT_JOB_MISSED)
+            self._calendar.start()
+        return self._calendar
+
+    def _remove(self, check_id: str) -> None:
+        self._leave_calendar(self._entries.pop(check_id).check)
+
+    def _push(self, entry: _Entry, due: float) -> None:
+        entry.due = due
+        heapq.heappush(self._heap, (due, next(self._ticket), entry.check.id))
+        self._changed.set()
+
+    def _arm(self, entry: _Entry) -> None:
+        """Set the entry's next slot after its run ended or its state came in."""
+        now = self.clock.monotonic()
+        if entry.last is None or entry.due <= now:
+            return  # its first run is still to come, or its slot is about to be taken
+        due = math.inf
+        if entry.check.schedule is None:
+            slot = next_slot(entry.plan, now, entry.last)
+            due = slot.at
+            if slot.missed:
+                self.on_missed(entry.check.id, slot.missed)
+                entry.last = entry.plan.first_after(entry.last) + (slot.missed - 1) * entry.plan.interval_s
+        if entry.undecided:
+            due = min(due, max(now, next_recheck(entry.plan, entry.ended).at))
+        if due != entry.due and due < math.inf:
+            self._push(entry, due)
+
+    def _take(self, entry: _Entry, due: float, now: float) -> None:
+        entry.due = math.inf
+        if entry.run is None:
+            self._start(entry, due, entry.plan.first_after(max(due, now)))
+
+    def _start(self, entry: _Entry, slot: float, until: float) -> None:
+        if entry.last is None:
+            # The first run stands off the grid; it also stands for a slot that comes before it must have ended.
+            slot = max(slot, entry.plan.first_after(slot + entry.check.timeout) - entry.plan.interval_s)
+        entry.last = slot
+        entry.run = asyncio.create_task(self._run(entry, slot, until), name=f"check {entry.check.id}")
+
+    async def _run(self, entry: _Entry, slot: float, until: float) -> None:
+        try:
+            if not await self.run(entry.check, slot, until):
+                self.on_missed(entry.check.id, 1)
+        finally:
+            entry.run = None
+            entry.ended = self.clock.monotonic()
+            if self._entries.get(entry.check.id) is entry and not self._stopping:
+                self._arm(entry)

@@ -1,0 +1,122 @@
+"""What is counted of one check, and its current sample lines."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping
+
+from prober.model import Check, Reason, Result, Verdict
+from prober.sinks.prometheus.families import DURATION_BUCKETS_S
+from prober.sinks.prometheus.samples import MOST_MEASURES, MOST_STEPS, Cap, probe_lines
+from prober.sinks.prometheus.text import Lines, join_labels, number
+
+UNKNOWN_RUNS_SHOWN = 2  # unknown runs in a row after which the last figures would pretend to be current
+
+_STATES = {Verdict.UP: 0, Verdict.DEGRADED: 1, Verdict.DOWN: 2, Verdict.UNKNOWN: 3}
+
+
+class Histogram:
+    """A classic histogram: counts by upper bound in seconds, their sum and number."""
+
+    __slots__ = ("_bounds", "_counts", "_labels", "_sum")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self._bounds = bounds
+        self._labels = [f'le="{number(bound)}"' for bound in bounds] + ['le="+Inf"']
+        self._counts = [0] * (len(bounds) + 1)
+        self._sum = 0.0
+
+    def observe(self, value: float) -> None:
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self._sum += value
+
+    def write(self, lines: Lines, family: str) -> None:
+        total = 0
+        for label, count in zip(self._labels, self._counts, strict=True):
+            total += count
+            lines.add(family, total, label, suffix="_bucket")
+        lines.add(family, self._sum, suffix="_sum")
+        lines.add(family, total, suffix="_count")
+
+
+class Ledger:
+    """One check's counters and lines; ``lines`` is replaced as a whole, never changed."""
+
+    def __init__(self, check: Check, job: str, region: str) -> None:
+        self._job = job
+        self._region = region
+        self._runs: dict[tuple[Verdict, Reason], int] = {}
+        self._durations = Histogram(DURATION_BUCKETS_S)
+        self._state = Verdict.UNKNOWN
+        self._failures: int | None = None
+        self._unknown_runs = 0
+        self._last_run_at: float | None = None
+        self._missed = 0
+        self._cancelled = 0
+        self._measured: Mapping[str, bytes] = {}
+        self.change(check)
+
+    def change(self, check: Check) -> None:
+        """Show another version of the same check: what was measured of the one before goes."""
+        self.check = check
+        place = (("check", check.id), ("region", self._region))
+        self._own_labels = join_labels(place)
+        self._probe_labels = join_labels((("job", self._job), ("instance", check.target), *place))
+        self._steps = Cap(MOST_STEPS)
+        self._measures = Cap(MOST_MEASURES)
+        self._measured = {}
+        self._counted = self._count_lines()
+        self._show()
+
+    def take(self, result: Result) -> None:
+        """Count ``result`` and show what it measured; an unknown one measured nothing."""
+        key = (result.verdict, result.reason)
+        self._runs[key] = self._runs.get(key, 0) + 1
+        self._last_run_at = result.started_at
+        if result.verdict is Verdict.UNKNOWN:
+            self._unknown_runs += 1
+            if self._unknown_runs > UNKNOWN_RUNS_SHOWN:
+                self._measured = {}
+        else:
+            self._unknown_runs = 0
+            self._durations.observe(result.duration_s)
+            self._measured = probe_lines(result, self._probe_labels, self._steps, self._measures)
+        self._counted = self._count_lines()
+        self._show()
+
+    def set_state(self, verdict: Verdict, consecutive_failures: int) -> None:
+        """Show the decided state."""
+        self._state = verdict
+        self._failures = consecutive_failures
+        self._show()
+
+    def count_missed(self, n: int) -> None:
+        """Count slots without a run."""
+        self._missed += n
+        self._show()
+
+    def count_cancelled(self) -> None:
+        """Count a run without a result."""
+        self._cancelled += 1
+        self._show()
+
+    def _count_lines(self) -> Mapping[str, bytes]:
+        lines = Lines(self._own_labels)
+        for (verdict, reason), count in self._runs.items():
+            lines.add("prober_check_runs_total", count, f'verdict="{verdict.value}",reason="{reason.value}"')
+        self._durations.write(lines, "prober_check_duration_seconds")
+        lines.add_known("prober_check_last_run_timestamp_seconds", self._last_run_at)
+        if self.check.schedule is None:
+            lines.add("prober_check_interval_seconds", self.check.interval)
+        for what, cap in (("steps", self._steps), ("measures", self._measures)):
+            if cap.used:
+                lines.add("prober_check_series_dropped_total", cap.refused, f'what="{what}"')
+        return lines.encode()
+
+    def _show(self) -> None:
+        lines = Lines(self._own_labels)
+        lines.add("prober_check_state", _STATES[Verdict.UNKNOWN if self._unknown_runs else self._state])
+        lines.add_known("prober_check_consecutive_failures", self._failures)
+        lines.add("prober_check_missed_runs_total", self._missed)
+        lines.add("prober_check_cancelled_total", self._cancelled)
+        self.lines: Mapping[str, bytes] = {**self._measured, **self._counted, **lines.encode()}

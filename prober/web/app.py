@@ -1,0 +1,135 @@
+"""The routes. Everything is read only, so GET and HEAD are all there is."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import Metric
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from prober.clock import iso
+from prober.model import Verdict, format_duration
+from prober.sinks.prometheus import FAMILIES
+from prober.web.view import Health, View
+
+REFRESH_S = 10
+SECURITY_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+}
+
+_STYLE = Path(__file__).parent / "static" / "prober.css"
+_OURS = frozenset(family.name for family in FAMILIES)
+
+
+def create_app(view: View) -> Starlette:
+    """The web application over ``view``."""
+    return Starlette(
+        routes=[
+            Route("/", _status_page(view)),
+            Route("/metrics", _metrics(view)),
+            Route("/healthz", _health(view.healthy)),
+            Route("/readyz", _health(view.ready)),
+            Route("/prober.css", _style(_STYLE.read_text())),
+        ],
+        middleware=[Middleware(_SecurityHeaders), Middleware(GZipMiddleware, compresslevel=1)],
+    )
+
+
+class _SecurityHeaders:
+    """Sets the headers every answer must have, errors included."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(SECURITY_HEADERS)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+
+
+def _metrics(view: View) -> Callable[[Request], Response]:
+    def metrics(request: Request) -> Response:
+        if request.method == "HEAD":
+            return Response(media_type=CONTENT_TYPE_PLAIN_0_0_4)
+        # Rendered before the first byte goes out: a fault here is a 500, not half a scrape.
+        own = generate_latest(_Unclaimed(view.registry))
+        return StreamingResponse(_pieces(view, own), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+    return metrics
+
+
+def _pieces(view: View, own: bytes) -> Iterator[bytes]:
+    yield from view.exposition.render()
+    yield own
+
+
+class _Unclaimed(CollectorRegistry):
+    """The families of a registry that the exposition does not have: one name twice fails a whole scrape."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        super().__init__()
+        self._registry = registry
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in self._registry.collect():
+            if metric.name not in _OURS and f"{metric.name}_total" not in _OURS:
+                yield metric
+
+
+def _health(ask: Callable[[], Health]) -> Callable[[Request], Awaitable[Response]]:
+    async def health(request: Request) -> Response:
+        answer = ask()
+        return PlainTextResponse(f"{answer.line or 'ok'}\n", status_code=200 if answer.ok else 503)
+
+    return health
+
+
+def _style(text: str) -> Callable[[Request], Awaitable[Response]]:
+    async def style(request: Request) -> Response:
+        return Response(text, media_type="text/css")
+
+    return style
+
+
+def _status_page(view: View) -> Callable[[Request], Response]:
+    environment = Environment(
+        loader=PackageLoader("prober.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(duration=format_duration, iso=iso)
+    template = environment.get_template("status.html")
+
+    def status_page(request: Request) -> Response:
+        rows = view.snapshot()
+        now = view.clock.wall()
+        counts = {verdict.value: sum(row.state is verdict for row in rows) for verdict in Verdict}
+        # The worst first: that is what someone who opens this page is looking for.
+        order = (Verdict.DOWN, Verdict.UNKNOWN, Verdict.DEGRADED, Verdict.UP)
+        ordered = sorted(rows, key=lambda row: (order.index(row.state), row.check_id))
+        text = template.render(
+            rows=ordered, counts=counts, now=now, region=view.region, ready=view.ready(), refresh_s=REFRESH_S
+        )
+        return HTMLResponse(text)
+
+    return status_page

@@ -1,0 +1,116 @@
+"""The web server's thread: uvicorn on a loop of its own, so that a scrape never runs on the probing one."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from prober.faults import UserFault
+
+MOST_CONNECTIONS = 256
+KEEP_ALIVE_S = 75  # longer than the usual scrape interval, so that Prometheus keeps its connection
+HEADER_BYTES = 16 * 1024
+_FORCED_S = 1.0  # what uvicorn may take once it is told to hurry
+
+
+class WebServer:
+    """Serves ``app`` at ``host``:``port``; port 0 takes a free one, which ``port`` then tells."""
+
+    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
+        self._app = app
+        self._host = host
+        self._port = port
+        self._server: _Server | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on, once started."""
+        return self._port
+
+    def start(self) -> None:
+        """Listen and serve. Raises UserFault when the address cannot be had."""
+        listener = _listen(self._host, self._port)
+        self._port = listener.getsockname()[1]
+        serving = threading.Event()
+        self._server = _Server(_config(self._app), serving.set)
+        self._thread = threading.Thread(target=self._run, args=(self._server, listener), name="web", daemon=True)
+        self._thread.start()
+        serving.wait()
+
+    def stop(self, grace_s: float) -> None:
+        """Stop listening, let running answers end for at most ``grace_s`` seconds, and close every connection."""
+        if self._server is None or self._thread is None:
+            return
+        self._server.should_exit = True
+        self._thread.join(grace_s)
+        if self._thread.is_alive():
+            self._server.abort()
+            self._thread.join(_FORCED_S)
+
+    @staticmethod
+    def _run(server: _Server, listener: socket.socket) -> None:
+        with listener:
+            asyncio.run(server.serve(sockets=[listener]))
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, telling when it listens, and able to drop its connections."""
+
+    def __init__(self, config: uvicorn.Config, on_start: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_start = on_start
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._loop = asyncio.get_running_loop()
+        self._on_start()
+
+    def abort(self) -> None:
+        """Drop every connection, from another thread: what is left unsent is what nobody reads."""
+        with suppress(RuntimeError):  # the loop has just come to its end
+            self._loop.call_soon_threadsafe(self._drop)
+
+    def _drop(self) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        loop="asyncio",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=MOST_CONNECTIONS,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        h11_max_incomplete_event_size=HEADER_BYTES,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    place = f"{f'[{host}]' if ':' in host else host}:{port}"
+    if not 0 <= port <= 65_535:  # the resolver would take it modulo 65,536
+        raise UserFault(f"cannot listen on {place}: ports go from 0 to 65535")
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, _, _, _, address = found[0]
+        return socket.create_server(address, family=family, backlog=128)
+    except UnicodeError:
+        raise UserFault(f"cannot listen on {place}: that is no host name") from None
+    except OSError as error:
+        code = errno.errorcode.get(error.errno or 0, str(error.errno))
+        raise UserFault(f"cannot listen on {place}: {error.strerror} ({code})") from error

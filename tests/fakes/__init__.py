@@ -1,0 +1,1 @@
+"""Servers that misbehave on purpose, on loopback, each in a few lines."""

@@ -1,0 +1,90 @@
+"""Runs, notices and routes as the alerting rooms meet them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from prober.model import AlertPolicy, Check, Notice, NoticeKind, Observation, Outcome, Reason, Result, Verdict
+
+AT = 1_700_000_000.0
+REGION = "eu-west-1"
+LETTERS = {"u": Verdict.UP, "g": Verdict.DEGRADED, "d": Verdict.DOWN, "?": Verdict.UNKNOWN}
+REASONS = {
+    Verdict.UP: Reason.OK,
+    Verdict.DEGRADED: Reason.LATENCY,
+    Verdict.DOWN: Reason.STATUS,
+    Verdict.UNKNOWN: Reason.INTERNAL,
+}
+
+
+@dataclass(frozen=True)
+class Way:
+    """A route that takes every check, or those with a tag."""
+
+    channels: tuple[str, ...]
+    tag: str | None = None
+
+    def selects(self, check: Check) -> bool:
+        return self.tag is None or self.tag in check.tags
+
+
+def check(check_id: str = "shop", **changed: Any) -> Check:
+    """A check that settles after 3 and 2 runs."""
+    return Check(id=check_id, kind="http", alert=changed.pop("alert", AlertPolicy(down_after=3, up_after=2)), **changed)
+
+
+def run(of: Check, verdict: Verdict, number: int = 0, *, at: float | None = None, region: str = REGION) -> Result:
+    """The ``number``-th run of a check that runs every 30 s and takes half a second."""
+    unmet = Outcome("status", Verdict.DOWN, Reason.STATUS, "200-399", "503")
+    return Result(
+        of,
+        region,
+        f"{of.id}-{number}",
+        AT + 30.0 * number if at is None else at,
+        verdict,
+        REASONS[verdict],
+        "status 503, expected 200-399" if verdict is Verdict.DOWN else "",
+        Observation(0.5, phases={"total": 0.5}, facts={"status": 200}, body=b"never stored"),
+        (unmet,) if verdict is Verdict.DOWN else (),
+    )
+
+
+def runs(of: Check, letters: Iterable[str], first: int = 0) -> list[Result]:
+    """One run per letter: u for up, g for degraded, d for down, ? for unknown."""
+    return [run(of, LETTERS[letter], first + number) for number, letter in enumerate(letters)]
+
+
+TRIGGER = Notice(
+    id="5f2b-trigger-1",
+    kind=NoticeKind.TRIGGER,
+    incident_id="5f2b",
+    check_id="storefront",
+    title="The storefront",
+    region=REGION,
+    target="https://shop.example/",
+    severity="critical",
+    reason="status",
+    message="status 503, expected 200-299",
+    since=AT,
+    at=AT + 60.5,
+    failures=3,
+    expected=(("status", "200-299", "503"), ("body contains", "Tickets", "<html>down & out</html>")),
+    runbook="https://wiki.example/runbooks/storefront",
+    tags=("shop", "checkout"),
+)
+RESOLVE = replace(
+    TRIGGER,
+    id="5f2b-resolve-1",
+    kind=NoticeKind.RESOLVE,
+    message="up again after 5m",
+    at=AT + 300.0,
+    failures=0,
+    expected=(),
+)
+
+
+def notice(incident: str, kind: NoticeKind, channel: str = "ops") -> Notice:
+    """A notice of ``incident``, with an id of its own."""
+    return replace(TRIGGER, id=f"{incident}-{kind.value}-{channel}", incident_id=incident, kind=kind)

@@ -1,0 +1,46 @@
+"""The alerting rooms as a process of their own, to be killed: runs of a fixed history, recorded and delivered.
+
+Usage: recording_child.py STORE SLACK_URL LETTERS. Prints one line ("NUMBER VERDICT FAILURES") for every run whose
+state was committed, and goes on where the store says an earlier process stopped.
+"""
+
+import sys
+import threading
+
+from fakes.alerts import REGION, Way, check, runs
+from prober.alerting import Recorder
+from prober.delivery import Delivery
+from prober.notify import slack
+from prober.secret import Secret
+from prober.state import State
+from prober.store import Store
+
+
+def main(path: str, url: str, letters: str) -> None:
+    store = Store(path)
+    committed = threading.Event()
+
+    def on_state(_: str, state: State) -> None:
+        print(number, state.verdict, state.failures, flush=True)
+        committed.set()
+
+    number = -1
+    latest = store.results("shop", limit=1)
+    first = int(latest[0].run_id.rpartition("-")[2]) + 1 if latest else 0
+    sender = slack.Sender(slack.Spec(kind="slack", webhook_url=Secret(url)))
+    delivery = Delivery(store, {"ops": sender})
+    recorder = Recorder(store, REGION, on_state=on_state, on_notices=delivery.wake, linger_s=0.0)
+    delivery.start()
+    recorder.start([check()], [Way(("ops",))])
+    for number, result in enumerate(runs(check(), letters[first:], first), first):
+        committed.clear()
+        recorder.put(result)
+        committed.wait()
+    recorder.close(20.0)
+    delivery.close(20.0)
+    store.close()
+    print("done", flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,186 @@
+"""The HTTP check: what a user writes, what is asked, what is observed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import pytest
+import structlog
+from fakes.script import Server, answer, http, stall
+from pydantic import ValidationError
+
+from prober.clock import SystemClock
+from prober.curl import Curl, Request
+from prober.judge import judge
+from prober.model import Observation, Reason, Verdict
+from prober.net import Net
+from prober.probes import Context
+from prober.probes.http import Spec, observe, request, user_agent
+from prober.secret import Secret, secrets_in
+
+CLOCK = SystemClock()
+
+
+def spec(url: str = "http://shop.example/", **fields: Any) -> Spec:
+    return Spec.model_validate({"id": "shop", "kind": "http", "url": url, **fields})
+
+
+def context(net: Net, timeout_s: float = 5.0) -> Context:
+    log = structlog.get_logger()
+    return Context("shop", "eu", "run", CLOCK.monotonic() + timeout_s, CLOCK, net, None, log)
+
+
+def asked(**fields: Any) -> Request:
+    return request(spec(**fields), context(Net()))
+
+
+def headers(asking: Request) -> dict[str, str]:
+    return {k: v.reveal() if isinstance(v, Secret) else v for k, v in asking.headers}
+
+
+def ran(check: Spec, timeout_s: float = 5.0) -> Observation:
+    async def main() -> Observation:
+        curl, net = Curl(), Net()
+        try:
+            ctx = context(net, timeout_s)
+            return observe(await curl.fetch(request(check, ctx), net, ctx.deadline))
+        finally:
+            curl.close()
+            await net.close()
+
+    return asyncio.run(main())
+
+
+def test_a_check_goes_all_the_way_from_spec_to_verdict() -> None:
+    with Server(http(answer(b'{"ok": true}'))) as server:
+        check = spec(server.url(), expect={"status": 200, "json": {"ok": True}})
+        seen = ran(check)
+    assert judge(seen, check.expect, time.time()).verdict is Verdict.UP
+    assert json.loads(json.dumps(dict(seen.facts)))["status"] == 200
+    assert seen.duration_s == pytest.approx(sum(seen.phases.values()))
+
+
+def test_a_stalled_target_is_down_within_timeout_and_a_hundred_milliseconds() -> None:
+    with Server(http(stall)) as server:
+        started = time.monotonic()
+        seen = ran(spec(server.url()), timeout_s=0.3)
+        took_s = time.monotonic() - started
+    assert judge(seen, spec().expect, 0.0).reason is Reason.TIMEOUT
+    assert took_s < 0.3 + 0.1 + 0.3  # the last is for starting and stopping engine and loop
+
+
+def test_requests_say_that_they_are_synthetic() -> None:
+    sent = headers(asked())
+    assert sent == {"User-Agent": user_agent(), "X-Synthetic-Check": "shop"}
+    assert user_agent().startswith("prober/")
+    assert user_agent().endswith("(+https://github.com/eventchain/prober)")
+
+
+def test_a_users_own_agent_gets_the_probers_as_suffix() -> None:
+    sent = headers(asked(headers={"user-agent": "Mine/1.0", "x-synthetic-check": "other"}))
+    assert sent == {"User-Agent": f"Mine/1.0 {user_agent()}", "X-Synthetic-Check": "shop"}
+
+
+@pytest.mark.parametrize(
+    ("auth", "value"),
+    [
+        ({"basic": {"username": "me", "password": "pw"}}, "Basic bWU6cHc="),
+        ({"bearer": "token"}, "Bearer token"),
+    ],
+)
+def test_credentials_become_an_authorization_header_that_hides_its_value(auth: dict[str, Any], value: str) -> None:
+    sent = asked(auth=auth)
+    assert headers(sent)["Authorization"] == value
+    assert value not in repr(sent)
+
+
+def test_query_parameters_are_encoded_and_added() -> None:
+    assert asked(query={"q": "a b&c", "n": "ü"}).url == "http://shop.example/?q=a%20b%26c&n=%C3%BC"
+    assert asked(url="http://a/?x=1", query={"y": "2"}).url == "http://a/?x=1&y=2"
+
+
+def test_everything_that_may_be_secret_is_held_as_one() -> None:
+    check = spec(
+        headers={"X-Api-Key": "canary-1", "Accept": "text/html"},
+        query={"token": "canary-2", "page": "plain"},
+        body="canary-3",
+        auth={"bearer": "canary-4"},
+        proxy="http://me:canary-5@127.0.0.1:3128",
+    )
+    assert len(secrets_in(check)) == 5
+    assert "canary" not in repr(check) + check.model_dump_json() + check.target
+    assert check.headers["Accept"] == "text/html"
+
+
+def test_the_target_is_the_url_without_what_sounds_secret() -> None:
+    assert spec("https://shop.example/a?token=canary&x=1#top").target == "https://shop.example/a?token=***&x=1"
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"url": "shop.example"}, "http"),
+        ({"url": "ftp://shop.example/"}, "http"),
+        ({"url": "http:///x"}, "host"),
+        ({"url": "http://me:canary@shop.example/"}, "use auth"),
+        ({"headers": {"X A": "b"}}, "not a header name"),
+        ({"headers": {"X-A": "canary\r\nX-B: c"}}, "line break"),
+        ({"headers": {"X-A": 1}}, "header"),
+        ({"auth": {}}, "either basic or bearer"),
+        ({"auth": {"bearer": "x", "basic": {"username": "a", "password": "b"}}}, "either basic or bearer"),
+        ({"auth": {"basic": {"username": "a:b", "password": "c"}}}, "colon"),
+        ({"auth": {"bearer": "x"}, "headers": {"authorization": "y"}}, "exclude"),
+        ({"resolve": "shop.example"}, "IP address"),
+        ({"proxy": "ftp://127.0.0.1:1"}, "socks5h"),
+        ({"proxy": "http://127.0.0.1"}, "PORT"),
+        ({"http_version": "0.9"}, "http_version"),
+        ({"method": "GE T"}, "method"),
+        ({"redirects": {"max": -1}}, "max"),
+        ({"tls": {"key_file": "x"}}, "cert_file"),
+        ({"nonsense": 1}, "nonsense"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_words(fields: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        spec(**fields)
+    message = "; ".join(f"{error['loc']} {error['msg']}" for error in caught.value.errors(include_input=False))
+    assert words in message
+    assert "canary" not in message
+
+
+@pytest.mark.parametrize("written", [1.1, 2, 3, "1.1", "2", "3", "auto"])
+def test_versions_may_be_written_as_numbers(written: object) -> None:
+    assert spec(http_version=written).http_version == str(written)
+
+
+def test_options_reach_the_request() -> None:
+    sent = asked(
+        url="https://shop.example/",
+        method="post",
+        body="x",
+        redirects={"follow": False, "max": 3, "allow_downgrade": True},
+        ip="v6",
+        resolve="::1",
+        http_version=2,
+        tls={"verify": False},
+        allow_link_local=True,
+    )
+    assert (sent.method, sent.body, sent.follow, sent.max_redirects) == ("POST", Secret("x"), False, 3)
+    assert (sent.allow_downgrade, sent.ip, sent.resolve, sent.http_version) == (True, "v6", "::1", "2")
+    assert (sent.tls.verify, sent.allow_link_local) == (False, True)
+
+
+def test_the_schema_documents_every_field() -> None:
+    def undocumented(schema: dict[str, Any]) -> list[str]:
+        models = {"Spec": schema, **schema["$defs"]}
+        return [
+            f"{model}.{name}"
+            for model, shape in models.items()
+            for name, field in shape.get("properties", {}).items()
+            if "description" not in field
+        ]
+
+    assert undocumented(Spec.model_json_schema()) == []

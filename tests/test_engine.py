@@ -1,0 +1,123 @@
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from fakes.moved import run_moved
+from prober.net import Net
+
+from prober.clock import MovedClock
+from prober.engine import OVERTIME_S, Engine
+from prober.faults import ProbeError
+from prober.model import Check, Observation, Reason, Result, Verdict
+from prober.probes import Context, Probe
+
+
+def check(**more: Any) -> Check:
+    return Check(id="a", kind="fake", interval="10s", timeout="5s", **more)
+
+
+def ran(probe: Probe, stalled_s: float = 0.0) -> tuple[Result, float]:
+    """The result of one run of ``probe``, and how long it took."""
+
+    async def main(clock: MovedClock) -> tuple[Result, float]:
+        engine = Engine("eu", {"fake": probe}, {}, Net(), clock, stalled_since=lambda _: stalled_s)
+        before = clock.monotonic()
+        return await engine.run(check()), clock.monotonic() - before
+
+    return run_moved(main)
+
+
+def raising(error: BaseException) -> Probe:
+    async def probe(check: Check, context: Context) -> Observation:
+        raise error
+
+    return probe
+
+
+async def fine(check: Check, context: Context) -> Observation:
+    return Observation(0.25)
+
+
+def test_a_probe_that_answers_is_up_and_carries_its_region_and_run() -> None:
+    result, _ = ran(fine)
+    assert (result.verdict, result.reason, result.region, result.duration_s) == (Verdict.UP, Reason.OK, "eu", 0.25)
+    assert len(result.run_id) == 16
+
+
+def test_what_the_target_did_is_down_with_its_reason_and_what_was_seen() -> None:
+    result, _ = ran(raising(ProbeError(Reason.RESET, "reset by peer", facts={"bytes": 12})))
+    assert (result.verdict, result.reason) == (Verdict.DOWN, Reason.RESET)
+    assert result.observation.facts == {"bytes": 12}
+
+
+def test_no_descriptors_left_is_our_own_fault() -> None:
+    result, _ = ran(raising(OSError(24, "Too many open files")))
+    assert (result.verdict, result.reason) == (Verdict.UNKNOWN, Reason.FD_EXHAUSTED)
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("division by zero"), KeyError("x"), asyncio.CancelledError()])
+def test_a_bug_of_a_probe_is_unknown_and_stops_nothing(error: BaseException) -> None:
+    result, _ = ran(raising(error))
+    assert (result.verdict, result.reason) == (Verdict.UNKNOWN, Reason.INTERNAL)
+    assert type(error).__name__ in result.message
+
+
+def test_a_probe_that_swallows_its_cancellation_is_given_up_after_its_deadline() -> None:
+    async def stubborn(check: Check, context: Context) -> Observation:
+        end = context.clock.monotonic() + 60
+        while context.clock.monotonic() < end:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                continue
+        return Observation(60.0)
+
+    result, took_s = ran(stubborn)
+    assert (result.verdict, result.reason) == (Verdict.DOWN, Reason.TIMEOUT)
+    assert took_s == pytest.approx(5 + OVERTIME_S, abs=0.01)
+
+
+def test_a_stalled_loop_is_said_and_a_long_stall_makes_the_result_unknown() -> None:
+    assert ran(fine, stalled_s=0.3)[0].observation.stalled_s == 0.3
+    assert ran(fine, stalled_s=0.3)[0].verdict is Verdict.UP
+    assert ran(fine, stalled_s=6.0)[0].reason is Reason.LOOP_STALLED
+
+
+def slots(engine_for: Callable[[MovedClock], Engine], waits: list[float]) -> list[tuple[Result | None, float | None]]:
+    """Runs taken at once for a slot now, each willing to wait so long; with the lateness told at the start."""
+
+    async def one(engine: Engine, clock: MovedClock, wait_s: float) -> tuple[Result | None, float | None]:
+        lags: list[float] = []
+        now = clock.monotonic()
+        result = await engine.run_slot(check(), now, now + wait_s, lags.append)
+        return result, lags[0] if lags else None
+
+    async def main(clock: MovedClock) -> list[tuple[Result | None, float | None]]:
+        engine = engine_for(clock)
+        return await asyncio.gather(*(one(engine, clock, wait_s) for wait_s in waits))
+
+    return run_moved(main)
+
+
+async def slow(check: Check, context: Context) -> Observation:
+    await asyncio.sleep(2)
+    return Observation(2.0)
+
+
+def test_runs_over_the_cap_wait_for_a_place_and_are_missed_at_their_next_slot() -> None:
+    outcome = slots(lambda clock: Engine("eu", {"fake": slow}, {"fake": 1}, Net(), clock), [10, 10, 3])
+    assert [lag for _, lag in outcome] == [pytest.approx(0), pytest.approx(2, abs=0.01), None]
+    assert [result is None for result, _ in outcome] == [False, False, True]
+
+
+def test_a_cancelled_run_has_no_result_and_gives_its_place_back() -> None:
+    async def main(clock: MovedClock) -> Result:
+        engine = Engine("eu", {"fake": slow}, {"fake": 1}, Net(), clock)
+        task = asyncio.create_task(engine.run(check()))
+        await asyncio.sleep(1)
+        task.cancel()
+        assert isinstance((await asyncio.gather(task, return_exceptions=True))[0], asyncio.CancelledError)
+        return await engine.run(check())
+
+    assert run_moved(main).verdict is Verdict.UP

@@ -1,0 +1,254 @@
+"""The web side over real sockets."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import re
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import httpx
+import pytest
+from fakes.results import Target, http_result
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.parser import text_string_to_metric_families
+
+from prober.clock import MovedClock
+from prober.faults import UserFault
+from prober.model import Reason, Verdict
+from prober.sinks.prometheus import Exposition
+from prober.web import Health, Row, View, WebServer, create_app
+
+CHECK = Target(id="storefront")
+
+
+class Shown:
+    """What the view under test shows; tests change it."""
+
+    def __init__(self) -> None:
+        self.exposition = Exposition("prober", "eu-west-1")
+        self.exposition.add(CHECK)
+        self.exposition.offer(http_result(CHECK))
+        self.registry = CollectorRegistry()
+        self.rows: list[Row] = []
+        self.health = Health(True)
+        self.readiness = Health(True)
+        self.clock = MovedClock(wall=1_700_000_000.0)
+
+    def view(self) -> View:
+        return View(
+            region="eu-west-1",
+            exposition=self.exposition,
+            registry=self.registry,
+            snapshot=lambda: self.rows,
+            healthy=lambda: self.health,
+            ready=lambda: self.readiness,
+            clock=self.clock,
+        )
+
+
+@pytest.fixture
+def shown() -> Shown:
+    return Shown()
+
+
+@pytest.fixture
+def server(shown: Shown) -> Iterator[WebServer]:
+    server = WebServer(create_app(shown.view()), "127.0.0.1", 0)
+    server.start()
+    yield server
+    server.stop(5.0)
+
+
+@pytest.fixture
+def client(server: WebServer) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=10) as client:
+        yield client
+
+
+def test_metrics_come_with_the_type_prometheus_insists_on(client: httpx.Client) -> None:
+    answer = client.get("/metrics")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert 'probe_success{job="prober",instance="https://shop.example/",check="storefront"' in answer.text
+
+
+def test_the_processs_own_metrics_follow_and_a_name_never_comes_twice(shown: Shown, client: httpx.Client) -> None:
+    Gauge("prober_config_last_reload_successful", "Whether", registry=shown.registry).set(1)
+    Gauge("probe_success", "A clash", registry=shown.registry).set(9)
+    Counter("prober_check_runs", "Another", registry=shown.registry).inc()
+    body = client.get("/metrics").text
+    names = re.findall(r"^# TYPE (\S+)", body, re.MULTILINE)
+    assert len(names) == len(set(names))
+    assert names.index("prober_config_last_reload_successful") > names.index("prober_schedule_lag_seconds")
+    assert list(text_string_to_metric_families(body))
+    done = subprocess.run(["promtool", "check", "metrics"], input=body, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_metrics_are_zipped_for_those_who_ask(server: WebServer) -> None:
+    bodies = []
+    for encoding in ("identity", "gzip"):
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection.request("GET", "/metrics", headers={"Accept-Encoding": encoding})
+        answer = connection.getresponse()
+        assert answer.headers["Content-Encoding"] == ("gzip" if encoding == "gzip" else None)
+        assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+        assert answer.headers["Vary"] == "Accept-Encoding"
+        bodies.append(answer.read())
+        connection.close()
+    assert gzip.decompress(bodies[1]) == bodies[0]
+
+
+def test_health_and_readiness_say_why_not(shown: Shown, client: httpx.Client) -> None:
+    assert (client.get("/healthz").status_code, client.get("/healthz").text) == (200, "ok\n")
+    assert client.get("/readyz").status_code == 200
+    shown.readiness = Health(False, "the config is not loaded yet")
+    shown.health = Health(False, "the loop has stood still for 40 s")
+    for path, line in (
+        ("/readyz", "the config is not loaded yet\n"),
+        ("/healthz", "the loop has stood still for 40 s\n"),
+    ):
+        answer = client.get(path)
+        assert (answer.status_code, answer.text) == (503, line)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
+@pytest.mark.parametrize("path", ["/", "/metrics", "/healthz", "/prober.css"])
+def test_nothing_but_reading_is_allowed(client: httpx.Client, method: str, path: str) -> None:
+    answer = client.request(method, path)
+    assert (answer.status_code, set(answer.headers["allow"].split(", "))) == (405, {"GET", "HEAD"})
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics", "/healthz", "/readyz", "/prober.css"])
+def test_head_has_the_headers_and_no_body(client: httpx.Client, path: str) -> None:
+    head, got = client.head(path), client.get(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"] == got.headers["content-type"]
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics", "/nope", "/static/../../secret", "/%2e%2e/etc/passwd"])
+def test_every_answer_is_guarded_and_tells_nothing_of_the_server(client: httpx.Client, path: str) -> None:
+    headers = client.get(path).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["content-security-policy"].startswith("default-src 'none'; style-src 'self'")
+    assert "server" not in headers
+
+
+def test_the_page_shows_the_worst_first_with_reason_and_times(shown: Shown, client: httpx.Client) -> None:
+    now = shown.clock.wall()
+    good = Row(
+        "a", "http", "https://a.example/", Verdict.UP, last_run_at=now - 5, duration_s=0.25, next_run_at=now + 25
+    )
+    bad = Row("b", "tcp", "b:1", Verdict.DOWN, "The port", Reason.CONNECT_REFUSED, "refused", now - 65)
+    shown.rows = [good, bad, Row("c", "browser", "c.py")]
+    page = client.get("/").text
+    assert page.index("The port") < page.index("c.py") < page.index("https://a.example/")
+    for part in (
+        "connect_refused",
+        "1m5s ago",
+        "5s ago",
+        "in 25s",
+        "250ms",
+        "never",
+        "<title>1 down",
+        "2023-11-14T22:13",
+    ):
+        assert part in page
+    assert '<meta http-equiv="refresh" content="10">' in page
+
+
+def test_what_a_target_says_never_becomes_markup(shown: Shown, client: httpx.Client) -> None:
+    nasty = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+    shown.rows = [Row(nasty, nasty, nasty, Verdict.DOWN, nasty, Reason.STATUS, nasty)]
+    shown.readiness = Health(False, nasty)
+    tags: set[str] = set()
+
+    class Tags(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            tags.add(tag)
+            assert not any(name.startswith("on") for name, _ in attrs)
+
+    Tags().feed(client.get("/").text)
+    assert not tags & {"script", "img", "style"}
+
+
+def test_the_page_needs_nothing_from_elsewhere_and_can_be_empty(client: httpx.Client) -> None:
+    page = client.get("/").text
+    assert "No checks are configured" in page
+    assert not re.search(r'(?:src|href)="(?:https?:)?//', page)
+    assert "url(" not in client.get("/prober.css").text
+
+
+def test_a_row_whose_clock_ran_ahead_is_shown_all_the_same(shown: Shown, client: httpx.Client) -> None:
+    now = shown.clock.wall()
+    shown.rows = [Row("a", "http", "a", Verdict.UP, last_run_at=now + 3600, duration_s=0.0, next_run_at=now - 5)]
+    page = client.get("/").text
+    assert "0ms ago" in page
+    assert ">now<" in page
+
+
+def test_a_taken_port_is_the_users_fault_and_said_with_its_address(server: WebServer, shown: Shown) -> None:
+    with pytest.raises(UserFault, match=rf"cannot listen on 127\.0\.0\.1:{server.port}: .*\(EADDRINUSE\)"):
+        WebServer(create_app(shown.view()), "127.0.0.1", server.port).start()
+
+
+@pytest.mark.parametrize(
+    ("host", "port"), [("192.0.2.1", 0), ("no.such.host.invalid", 0), ("127.0.0.1", 70_000), ("a" * 300, 1)]
+)
+def test_an_address_that_cannot_be_had_is_the_users_fault(shown: Shown, host: str, port: int) -> None:
+    with pytest.raises(UserFault, match="cannot listen on"):
+        WebServer(create_app(shown.view()), host, port).start()
+
+
+def test_stopping_frees_the_port_and_ends_the_thread(shown: Shown) -> None:
+    first = WebServer(create_app(shown.view()), "127.0.0.1", 0)
+    first.start()
+    idle = socket.create_connection(("127.0.0.1", first.port))
+    assert httpx.get(f"http://127.0.0.1:{first.port}/healthz").status_code == 200
+    first.stop(5.0)
+    first.stop(5.0)
+    idle.close()
+    assert "web" not in {thread.name for thread in threading.enumerate()}
+    second = WebServer(create_app(shown.view()), "127.0.0.1", first.port)
+    second.start()
+    second.stop(5.0)
+
+
+def test_a_server_that_never_started_can_be_stopped(shown: Shown) -> None:
+    WebServer(create_app(shown.view()), "127.0.0.1", 0).stop(1.0)
+
+
+def test_a_reader_that_does_not_read_cannot_hold_up_the_end(shown: Shown) -> None:
+    for number in range(3000):
+        check = CHECK.model_copy(update={"id": f"c{number}"})
+        shown.exposition.add(check)
+        shown.exposition.offer(replace(http_result(check)))
+    server = WebServer(create_app(shown.view()), "127.0.0.1", 0)
+    server.start()
+    with socket.create_connection(("127.0.0.1", server.port)) as stuck:
+        stuck.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert stuck.recv(100).startswith(b"HTTP/1.1 200")
+        assert httpx.get(f"http://127.0.0.1:{server.port}/healthz").status_code == 200
+        started = time.perf_counter()
+        server.stop(0.3)
+        assert time.perf_counter() - started < 2.5
+    assert "web" not in {thread.name for thread in threading.enumerate()}
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"GET\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"a" * 100_000],
+    ids=["a TLS hello", "half a request", "a header without end"],
+)
+def test_junk_is_refused_and_the_server_goes_on(server: WebServer, client: httpx.Client, junk: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        connection.sendall(junk)
+        assert connection.recv(1000).startswith(b"HTTP/1.1 400")
+    assert client.get("/healthz").status_code == 200
