@@ -34,11 +34,11 @@ RUN apt-get update \
 COPY --from=build /opt/prober /opt/prober
 COPY --chown=prober:prober probes.yaml /etc/prober/
 COPY --chown=prober:prober checks /etc/prober/checks
-# The store lies beside the config unless `store.path` says otherwise: say so where the config is mounted read-only.
-RUN chown prober:prober /etc/prober
 ENV PATH=/opt/prober/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PROBER_LISTEN=0.0.0.0:9115 \
+    PROBER_STORE=/var/lib/prober/prober.db \
+    PROBER_ARTIFACTS=/var/lib/prober/artifacts \
     PROBER_BROWSER_EXECUTABLE=/usr/bin/chromium
 USER prober
 WORKDIR /var/lib/prober

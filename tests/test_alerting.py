@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -380,7 +381,7 @@ def test_over_every_history_triggers_and_resolves_alternate(
 ) -> None:
     cuts = sorted({0, *(cut for cut in restarts if cut < len(letters)), len(letters)})
     with closing(Store(tmp_path_factory.mktemp("history") / "prober.db")) as store:
-        for first, last in zip(cuts, cuts[1:], strict=False):
+        for first, last in pairwise(cuts):
             with recording(store, [check()], linger_s=0.0) as recorder:
                 feed(recorder, runs(check(), letters[first:last], first))
         kinds = [kind for _, _, kind in outbox(store)]

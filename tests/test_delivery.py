@@ -162,9 +162,7 @@ def test_a_failed_attempt_is_made_again_when_its_wait_is_over_and_not_before(
     assert delivery.failed == {"ops": 1}
 
 
-def test_retry_after_holds_the_whole_channel_and_no_other(
-    store: Watched, service: Receiver, clock: MovedClock
-) -> None:
+def test_retry_after_holds_the_whole_channel_and_no_other(store: Watched, service: Receiver, clock: MovedClock) -> None:
     service.answers.append(Answer(429, headers={"Retry-After": "30"}))
     add(store, "1", TRIGGER)
     hook = Told()

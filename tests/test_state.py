@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from fakes.alerts import AT, LETTERS, REGION, check, run, runs
@@ -125,7 +126,7 @@ def test_transitions_form_a_chain_and_the_state_is_its_end(letters: str, policy:
     state, told = walk(letters, policy)
     verdicts = [Verdict.UNKNOWN, *(t.after for t in told)]
     assert [t.before for t in told] == verdicts[:-1]
-    assert all(before is not after for before, after in zip(verdicts, verdicts[1:], strict=False))
+    assert all(before is not after for before, after in pairwise(verdicts))
     assert state.verdict is verdicts[-1]
 
 
@@ -167,9 +168,7 @@ def test_a_restart_at_any_point_changes_nothing(letters: str, policy: AlertPolic
 
 @given(SEQUENCES, POLICIES, st.lists(st.floats(-1e6, 1e6), min_size=60, max_size=60))
 def test_stamps_are_in_order_whatever_the_clock_does(letters: str, policy: AlertPolicy, jumps: list[float]) -> None:
-    results = [
-        run(check(), LETTERS[letter], at=AT + jump) for letter, jump in zip(letters, jumps, strict=False)
-    ]
+    results = [run(check(), LETTERS[letter], at=AT + jump) for letter, jump in zip(letters, jumps, strict=False)]
     _, told = replay(results, policy)
     assert all(t.since <= t.at for t in told)
     assert [t.at for t in told] == sorted(t.at for t in told)

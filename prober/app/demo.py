@@ -20,6 +20,7 @@ from prober.app.targets import choose_region
 from prober.config import load
 from prober.faults import UserFault
 from prober.model import Check, Result
+from prober.render.terminal import console as open_console
 from prober.render.terminal import detail, line, milliseconds, sign
 
 SHOP = "127.0.0.1:8000"
@@ -28,7 +29,7 @@ READY_WITHIN_S = 30.0
 
 async def run_demo(config_path: Path, region: str | None, environ: Mapping[str, str]) -> None:
     """Run both until Ctrl-C or SIGTERM. Raises UserFault when the shop's or the prober's port is taken."""
-    console = Console(highlight=False)
+    console = open_console()
     async with _shop(SHOP) as url:
         surroundings = {**environ, "EVENTCHAIN_URL": url, "EVENTCHAIN_ADDRESS": SHOP}
         config = load(config_path, surroundings, lenient=True).config

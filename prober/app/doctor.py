@@ -13,11 +13,13 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
+from prober.app.logs import configure_logs
 from prober.clock import SystemClock
 from prober.config import Loaded
 from prober.faults import ProbeError
 from prober.model import Check, Result
 from prober.net import Net
+from prober.secret import Redactor
 from prober.selfwatch import descriptors, raise_descriptor_limit
 
 RESOLVE_WITHIN_S = 5.0
@@ -38,6 +40,7 @@ class Finding:
 
 async def examine(loaded: Loaded, environ: Mapping[str, str]) -> tuple[Table, bool]:
     """The table, and whether everything that is needed is there."""
+    configure_logs(Redactor(), level="error")
     findings = [
         Finding("python", sys.version_info >= (3, 11), sys.version.split()[0]),
         *await _browser(loaded, environ),
@@ -65,7 +68,7 @@ async def _browser(loaded: Loaded, environ: Mapping[str, str]) -> list[Finding]:
         return [Finding("browser", False, result.message)]
     sandbox = str(facts.get("sandbox", "unknown"))
     return [
-        Finding("browser", True, f"{facts.get('browser', 'Chromium')} at {facts.get('executable', '?')}"),
+        Finding("browser", True, f"{facts.get('browser')} at {facts.get('browser_executable')}"),
         Finding(
             "sandbox",
             sandbox == "on",

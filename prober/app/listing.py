@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from prober.config import Config
 from prober.model import Check, format_duration
+from prober.render.terminal import console
 
 
 def checks_table(config: Config) -> Table:
@@ -28,8 +29,5 @@ def _rhythm(check: Check) -> str:
 
 
 def echo(what: RenderableType) -> None:
-    """Print to standard output; as wide as it is where nobody looks at a terminal."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=200)
-    console.print(what)
+    """Print to standard output."""
+    console().print(what)

@@ -41,6 +41,22 @@ class _Scrub:
         return "".join(c if c.isprintable() or (keeps_lines and c in "\n\t") else " " for c in value)[:SHOWN]
 
 
+class _ToStderr(logging.Handler):
+    """Writes to what is sys.stderr at the moment: a live table on the terminal puts itself there."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        super().__init__()
+        self._stream = stream
+
+    def emit(self, record: logging.LogRecord) -> None:
+        out = self._stream or sys.stderr
+        try:
+            out.write(self.format(record) + "\n")
+            out.flush()
+        except (OSError, ValueError):  # nobody reads stderr any more; a prober goes on without
+            return
+
+
 def configure_logs(
     redactor: Redactor,
     style: Literal["auto", "console", "json"] = "auto",
@@ -64,7 +80,7 @@ def configure_logs(
         if people
         else structlog.processors.JSONRenderer(),
     ]
-    handler = logging.StreamHandler(out)
+    handler = _ToStderr(stream)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=ending))
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -23,6 +23,7 @@ from prober.faults import UserFault
 from prober.model import Check, Result
 from prober.render.junit import junit
 from prober.render.results import document, exit_code
+from prober.render.terminal import console as open_console
 from prober.render.terminal import line, progress, report
 from prober.secret import Redactor
 
@@ -59,7 +60,7 @@ async def run_once(loaded: Loaded, options: RunOptions) -> int:
     clock = SystemClock()
     artifacts = options.artifacts or loaded.base / loaded.config.artifacts.dir
     started = time.monotonic()
-    console = Console(stderr=options.json_path == "-", highlight=False)
+    console = open_console(stderr=options.json_path == "-")
     kinds = {check.kind for check in checks}
     async with open_engine(loaded, kinds, region, clock, options.environ, artifacts=artifacts) as engine:
         results = await _run_all(engine, checks, console)

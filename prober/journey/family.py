@@ -13,7 +13,7 @@ import psutil
 KILL_S = 3.0  # SIGKILL works at once but for processes stuck in the kernel; no one waits longer for those
 
 
-def kill_family(pid: int, home: Path) -> int:
+def kill_family(pid: int | None, home: Path) -> int:
     """SIGKILL process ``pid`` and whatever belongs to it, until nothing is left; the number of processes killed.
 
     What belongs to it are its descendants, everything in their process groups (Chromium leads one of its own), and
@@ -32,13 +32,13 @@ def kill_family(pid: int, home: Path) -> int:
 def _kill(pid: int) -> None:
     try:
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):
         return
 
 
-def _members(pid: int, home: Path) -> Iterator[int]:
+def _members(pid: int | None, home: Path) -> Iterator[int]:
     own = os.getpgid(0)
-    family = _descendants(pid)
+    family = _descendants(pid) if pid is not None else set()
     groups = {group for member in family if (group := _group(member)) not in (None, own)}
     for process in psutil.process_iter():
         if process.pid == os.getpid() or _is_dead(process):

@@ -11,7 +11,7 @@ from prober.journey.declaration import Declaration, find_journey
 from prober.journey.wire import Job
 from prober.model import Reason
 
-USER_AGENT = f"prober/{__version__}"
+USER_AGENT = f"prober/{__version__} (+https://github.com/eventchain/prober)"
 
 
 def find_declared(target: str, base: Path, kind: str) -> Declaration:

@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from prober.faults import ProbeError
+from prober.journey.home import remove_orphans
 from prober.journey.process import Worker, WorkerGone
 from prober.journey.wire import Job, Ledger
 from prober.model import Failure, Observation, Reason
@@ -127,7 +128,11 @@ class Pool:
 async def open_pool(
     command: Sequence[str], settings: Mapping[str, Any], environ: Mapping[str, str], slots: int
 ) -> AsyncIterator[Pool]:
-    """A pool of workers started as ``python COMMAND``, told ``settings`` first; on exit all of them are ended."""
+    """A pool of workers started as ``python COMMAND``, told ``settings`` first; on exit all of them are ended.
+
+    What a killed prober left behind is removed first.
+    """
+    await asyncio.to_thread(remove_orphans)
     pool = Pool(command, settings, environ, slots)
     try:
         yield pool

@@ -6,9 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
-import shutil
 import sys
-import tempfile
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 
 from prober.faults import ProbeError
 from prober.journey.family import kill_family
+from prober.journey.home import Home, make_home
 from prober.journey.wire import EVENTS_BYTES
 from prober.model import Reason
 
@@ -46,7 +45,7 @@ def worker_environment(environ: Mapping[str, str], home: Path) -> dict[str, str]
 class Worker:
     """A running worker process; ``start`` makes one, ``kill`` ends it with its whole family."""
 
-    def __init__(self, process: asyncio.subprocess.Process, home: Path, commands: int, events: _Events) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, home: Home, commands: int, events: _Events) -> None:
         self.facts: dict[str, Any] = {}
         self.runs = 0
         self._process = process
@@ -59,7 +58,7 @@ class Worker:
     @classmethod
     async def start(cls, command: Sequence[str], environ: Mapping[str, str]) -> Worker:
         """Start ``python COMMAND READ_FD WRITE_FD`` in a session and a temporary directory of its own."""
-        home = Path(tempfile.mkdtemp(prefix=f"prober-worker-{os.getpid()}-"))
+        home = make_home()
         read_command, write_command = os.pipe()
         read_event, write_event = os.pipe()
         try:
@@ -68,14 +67,14 @@ class Worker:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
-                env=worker_environment(environ, home),
+                env=worker_environment(environ, home.path),
                 pass_fds=(read_command, write_event),
                 start_new_session=True,
             )
         except BaseException:
             os.close(write_command)
             os.close(read_event)
-            shutil.rmtree(home, ignore_errors=True)
+            home.remove()
             raise
         finally:
             os.close(read_command)
@@ -128,16 +127,16 @@ class Worker:
 
     async def kill(self) -> None:
         """End it and everything it started, and remove its directory; bounded, and safe to call twice."""
-        await asyncio.to_thread(kill_family, self._process.pid, self._home)
+        await asyncio.to_thread(kill_family, self._process.pid, self._home.path)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1):
                 await self._process.wait()
         self._channel.close()
         await asyncio.wait(self._drains, timeout=1)
-        await asyncio.to_thread(shutil.rmtree, self._home, ignore_errors=True)
         if self._commands >= 0:
             os.close(self._commands)
             self._commands = -1
+            await asyncio.to_thread(self._home.remove)
 
     async def _drain(self, stream: asyncio.StreamReader | None) -> None:
         while stream and (chunk := await stream.read(8192)):

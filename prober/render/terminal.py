@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from urllib.parse import urlsplit
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.spinner import Spinner
 from rich.table import Table
@@ -12,11 +13,19 @@ from rich.text import Text
 
 from prober.model import Check, Navigation, Result, Verdict
 
+UNSEEN_WIDTH = 140  # of a log that no terminal bounds
+
 COLOURS = {Verdict.UP: "green", Verdict.DEGRADED: "yellow", Verdict.DOWN: "bold red", Verdict.UNKNOWN: "magenta"}
 SIGNS = {Verdict.UP: "●", Verdict.DEGRADED: "◐", Verdict.DOWN: "✖", Verdict.UNKNOWN: "?"}
 
 # Good and poor by https://web.dev/articles/vitals: seconds, and a plain number for cls.
 THRESHOLDS = {"ttfb": (0.8, 1.8), "fcp": (1.8, 3.0), "lcp": (2.5, 4.0), "cls": (0.1, 0.25), "inp": (0.2, 0.5)}
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Where tables are printed: as wide as the terminal, or as a CI log bears."""
+    found = Console(stderr=stderr, highlight=False)
+    return found if found.is_terminal else Console(stderr=stderr, highlight=False, width=UNSEEN_WIDTH)
 
 
 def progress(checks: Sequence[Check], done: Mapping[str, Result]) -> RenderableType:
@@ -40,8 +49,8 @@ def line(result: Result) -> str:
 def report(results: Sequence[Result], duration_s: float) -> RenderableType:
     """The table at the end of a run, the journeys' steps below it, and one line that sums up."""
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
-    for heading, justify in (("", "left"), ("check", "left"), ("reason", "left"), ("time", "right")):
-        table.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]  # a plain str is what it takes
+    for heading in ("", "check", "reason", "time"):
+        table.add_column(heading, justify="right" if heading == "time" else "left", no_wrap=True)
     table.add_column("phases, vitals or what was wrong", overflow="fold")
     for result in results:
         reason = "" if result.verdict is Verdict.UP else result.reason.value
@@ -114,17 +123,25 @@ def _steps(result: Result) -> Table:
         padding=(0, 2, 0, 0),
     )
     for heading in ("", "step", "time", "page", "vitals"):
-        table.add_column(heading, justify="right" if heading == "time" else "left", overflow="fold")
+        table.add_column(
+            heading, justify="right" if heading == "time" else "left", no_wrap=heading != "vitals", overflow="ellipsis"
+        )
     for step in result.observation.steps:
         head: list[RenderableType] = [sign(step.verdict), Text(step.name), milliseconds(step.duration_s)]
         if not step.navigations:
             table.add_row(*head, "", Text(_one_line(step.message), style="red"))
         for navigation in step.navigations:
             vitals = Text("  ").join(vital(name, value) for name, value in _vitals(navigation))
-            page = Text(navigation.url if navigation.kind == "hard" else f"{navigation.url} (soft)", style="dim")
+            page = Text(_place(navigation), style="dim")
             table.add_row(*head, page, vitals)
             head = ["", "", ""]
     return table
+
+
+def _place(navigation: Navigation) -> str:
+    """The path of a page: a journey is mostly on one host, and its vitals need the room."""
+    parts = urlsplit(navigation.url)
+    return f"{parts.path or navigation.url}{' (soft)' if navigation.kind == 'soft' else ''}"
 
 
 def _summary(results: Sequence[Result], duration_s: float) -> Text:

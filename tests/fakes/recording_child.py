@@ -1,6 +1,6 @@
 """The alerting rooms as a process of their own, to be killed: runs of a fixed history, recorded and delivered.
 
-Usage: recording_child.py STORE SLACK_URL LETTERS. Prints one line ("NUMBER VERDICT FAILURES") for every run whose
+Usage: recording_child.py STORE SLACK_URL LETTERS. Prints one line ("run NUMBER VERDICT FAILURES") for every run whose
 state was committed, and goes on where the store says an earlier process stopped.
 """
 
@@ -10,10 +10,16 @@ import threading
 from fakes.alerts import REGION, Way, check, runs
 from prober.alerting import Recorder
 from prober.delivery import Delivery
+from prober.model import Verdict
 from prober.notify import slack
 from prober.secret import Secret
 from prober.state import State
 from prober.store import Store
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def main(path: str, url: str, letters: str) -> None:
@@ -21,10 +27,11 @@ def main(path: str, url: str, letters: str) -> None:
     committed = threading.Event()
 
     def on_state(_: str, state: State) -> None:
-        print(number, state.verdict, state.failures, flush=True)
+        if running:
+            say(f"run {running[-1]} {state.verdict} {state.failures}")
         committed.set()
 
-    number = -1
+    running: list[int] = []
     latest = store.results("shop", limit=1)
     first = int(latest[0].run_id.rpartition("-")[2]) + 1 if latest else 0
     sender = slack.Sender(slack.Spec(kind="slack", webhook_url=Secret(url)))
@@ -33,13 +40,15 @@ def main(path: str, url: str, letters: str) -> None:
     delivery.start()
     recorder.start([check()], [Way(("ops",))])
     for number, result in enumerate(runs(check(), letters[first:], first), first):
+        running.append(number)
         committed.clear()
         recorder.put(result)
-        committed.wait()
+        if result.verdict is not Verdict.UNKNOWN:  # which changes no state, so none is told
+            committed.wait()
     recorder.close(20.0)
     delivery.close(20.0)
     store.close()
-    print("done", flush=True)
+    say("done")
 
 
 if __name__ == "__main__":

@@ -196,7 +196,8 @@ def test_the_loggers_that_show_urls_are_named_for_the_logging_setup(caplog: pyte
 
 
 @pytest.mark.parametrize(
-    "url", ["", "hooks.slack.com/x", "ftp://host/", "http://", "http://[", "http://h/a b", "http://h:99999/", "http://h/\n"]
+    "url",
+    ["", "hooks.slack.com/x", "ftp://host/", "http://", "http://[", "http://h/a b", "http://h:99999/", "http://h/\n"],
 )
 def test_what_is_no_url_is_refused_without_showing_it(url: str) -> None:
     with pytest.raises(ValidationError) as caught:

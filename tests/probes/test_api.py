@@ -1,8 +1,12 @@
 """API journeys: steps and requests in a worker process, without a browser."""
 
 import asyncio
+import os
+import signal
+import subprocess
 import textwrap
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +16,7 @@ import pytest
 from fakes.browsing import context, left_over
 
 from prober.faults import ProbeError
+from prober.journey.home import make_home, remove_orphans
 from prober.model import Observation, Reason, Verdict
 from prober.probes.api import Spec, open_probe
 
@@ -102,3 +107,16 @@ def test_a_journey_that_blocks_is_ended_in_time(tmp_path: Path) -> None:
 def test_a_journey_that_takes_a_page_belongs_in_a_browser_check(tmp_path: Path) -> None:
     with pytest.raises(ProbeError, match="make its check kind browser"):
         run(tmp_path, "@journey\nasync def calls(page): ...\n")
+
+
+def test_what_a_killed_prober_left_behind_is_removed_and_what_a_living_one_uses_is_not(tmp_path: Path) -> None:
+    old = time.time() - 60
+    left, used = make_home(), make_home()
+    orphan = subprocess.Popen(["sleep", "60"], env={"TMPDIR": str(left.path)}, start_new_session=True)
+    for home in (left, used):
+        os.utime(home.path, (old, old))
+    os.close(left.lock)  # as the end of its prober does
+    assert remove_orphans() == 1
+    assert orphan.wait(5) == -signal.SIGKILL
+    assert (left.path.exists(), used.path.exists()) == (False, True)
+    used.remove()

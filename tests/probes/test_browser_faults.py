@@ -105,10 +105,10 @@ def test_a_hung_page_is_told_as_such_with_a_screenshot_before_the_deadline(brows
                 await page.title()
                 await page.evaluate("document.title")
         """,
-        timeout_s=6,
+        timeout_s=5,
         artifacts=True,
     )
-    assert time.monotonic() - started < 6
+    assert time.monotonic() - started < 5
     assert seen.failure is not None
     assert seen.failure.reason is Reason.PAGE_HUNG
     assert any(artifact.kind == "screenshot" for artifact in seen.artifacts)
@@ -200,9 +200,9 @@ def test_a_journey_that_does_not_return_ends_in_time_and_keeps_what_it_did(
             async with step("Hang around"):
                 {body}
         """,
-        timeout_s=6,
+        timeout_s=5,
     )
-    assert time.monotonic() - started < 6
+    assert time.monotonic() - started < 5
     assert seen.failure is not None
     assert seen.failure.reason is reason
     assert seen.failure.message.startswith("Hang around: ")

@@ -36,11 +36,13 @@ def live(arguments: list[str], lines: int) -> tuple[list[str], bool]:
     )
     with child:
         assert child.stdout is not None
-        printed = [line for line, _ in zip(child.stdout, range(lines), strict=False)]
-        child.kill()
+        try:
+            printed = [line for _, line in zip(range(lines), child.stdout, strict=False)]
+        finally:
+            child.kill()
         # What it had said before the signal reached it counts as well.
         printed += [line for line in child.stdout if line.endswith("\n")]
-    said = [line.strip() for line in printed if line[0].isdigit()]
+    said = [line.strip() for line in printed if line.startswith("run ")]
     return said, "done\n" in printed
 
 
@@ -70,7 +72,7 @@ def test_ten_kills_lose_no_transition_incident_notice_or_count(tmp_path: Path) -
         assert {row.status for row in rows} == {"sent"}
         assert Counter(row.notice.kind.value for row in rows)["trigger"] == downs
         # A run whose state was reported had been committed: no later process took it again.
-        numbers = [int(line.split()[0]) for line in said]
+        numbers = [int(line.split()[1]) for line in said]
         assert numbers == sorted(set(numbers))
         arrived = [footer(posted.body) for posted in service.posted]
         told = [row.notice.incident_id for row in reversed(rows)]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -141,9 +142,7 @@ def test_results_are_bounded_and_hold_nothing_json_cannot(store: Store) -> None:
 
 
 def test_of_each_incident_only_the_first_notice_that_waits_is_due(store: Store) -> None:
-    store.commit(
-        batch(notices=(*addressed(TRIGGERED, RESOLVED), *addressed(TRIGGERED, incident="77")))
-    )
+    store.commit(batch(notices=(*addressed(TRIGGERED, RESOLVED), *addressed(TRIGGERED, incident="77"))))
     assert ids(store) == ["5f2b-trigger-ops", "77-trigger-ops"]
     store.postpone("5f2b-trigger-ops", AT + 10, "503")
     assert ids(store) == ["77-trigger-ops"]
@@ -238,8 +237,8 @@ def test_a_second_prober_on_the_same_file_is_told_the_pid_of_the_first(store: St
 
 
 def test_a_prober_killed_with_9_leaves_no_lock_behind(path: Path) -> None:
-    script = f"import time; from prober.store import Store; s = Store({str(path)!r}); print('open', flush=True); time.sleep(60)"
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as child:
+    script = f"from prober.store import Store; s = Store({str(path)!r}); print('open', flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", script], stdin=PIPE, stdout=PIPE, text=True) as child:
         assert child.stdout is not None
         child.stdout.readline()
         with pytest.raises(UserFault, match=str(child.pid)):
@@ -274,9 +273,7 @@ def filled(path: Path) -> bytes:
     ],
     ids=["text", "first page", "all other pages", "cut in half"],
 )
-def test_a_damaged_file_is_moved_aside_and_a_fresh_one_serves(
-    path: Path, damage: Callable[[bytes], bytes]
-) -> None:
+def test_a_damaged_file_is_moved_aside_and_a_fresh_one_serves(path: Path, damage: Callable[[bytes], bytes]) -> None:
     path.write_bytes(broken := damage(filled(path)))
     with closing(Store(path, MovedClock())) as store:
         assert store.set_aside == path.with_name("prober.db.corrupt-20231114T221320Z")
@@ -305,9 +302,7 @@ def test_directories_on_the_way_to_the_file_are_made(tmp_path: Path) -> None:
     assert stat.S_ISREG((tmp_path / "a" / "b" / "prober.db").stat().st_mode)
 
 
-def test_a_store_locked_by_somebody_else_is_a_fault_that_passes(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_store_locked_by_somebody_else_is_a_fault_that_passes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("prober.store.sqlite.BUSY_TIMEOUT_MS", 20)
     with closing(Store(path)) as store, closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -337,7 +332,7 @@ def test_a_full_disk_is_a_fault_that_passes(store: Store) -> None:
 
 
 def test_the_lock_is_not_inherited_by_processes_that_are_started(path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=PIPE) as child:
         Store(path).close()
         with closing(Store(path)) as store:
             assert store._lock is not None
