@@ -4,7 +4,14 @@ import os
 
 import pytest
 
-KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "CI")
+BROWSER_FILES = ("test_browser", "test_purchase", "test_demo_browser", "test_api")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two workers: one takes all the browsers, which would only slow each other down, and files stay together."""
+    for item in items:
+        browsing = item.path.stem.startswith(BROWSER_FILES)
+        item.add_marker(pytest.mark.xdist_group("browsers" if browsing else item.path.stem))
 
 
 @pytest.fixture(autouse=True)

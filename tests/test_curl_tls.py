@@ -117,7 +117,7 @@ def test_a_server_that_shakes_no_hands_is_told_by_reason(case: str) -> None:
     with Server(script) as server:
         exchange = fetch(f"https://localhost:{server.port}/", timeout_s=0.4, ip="v4")
     assert reason(exchange) is expected, exchange.failure
-    assert 0.0 < exchange.duration_s < 0.6
+    assert 0.0 < exchange.duration_s < 1.0
     assert "tls" in exchange.phases
     assert "processing" not in exchange.phases
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 from fakes.moved import run_moved
-from prober.net import Net
 
 from prober.clock import MovedClock
 from prober.engine import OVERTIME_S, Engine
 from prober.faults import ProbeError
 from prober.model import Check, Observation, Reason, Result, Verdict
+from prober.net import Net
 from prober.probes import Context, Probe
 
 

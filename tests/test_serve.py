@@ -242,3 +242,36 @@ def test_stopping_lets_a_running_check_end(tmp_path: Path, shop: str, slack: Rec
         assert process.end() == 0
     with sqlite3.connect(tmp_path / "prober.db") as database:
         assert database.execute("select count(*) from results where check_id='health'").fetchone()[0] >= 1
+
+
+def test_results_reach_cloudwatch_over_its_api(tmp_path: Path, shop: str, slack: Receiver) -> None:
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    aws = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    aws.start()
+    try:
+        endpoint = "http://{}:{}".format(*aws.get_host_and_port())
+        sink = f"sinks: [{{kind: cloudwatch, aws_region: eu-west-1, endpoint_url: {endpoint}, flush_interval: 1s}}]\n"
+        config = written(tmp_path / "probes.yaml", shop, slack, sink)
+        client = boto3.client(
+            "cloudwatch",
+            region_name="eu-west-1",
+            endpoint_url=endpoint,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+        arguments = ("serve", "--config", config, "--region", "eu-west-1", "--listen", "127.0.0.1:0")
+        with prober(*arguments, environ=keys) as process:
+            url_of(process)
+            until(lambda: len(client.list_metrics(Namespace="EventChain/Synthetics")["Metrics"]) == 6)
+            process.send(signal.SIGTERM)
+            assert process.end() == 0
+        found = client.list_metrics(Namespace="EventChain/Synthetics")["Metrics"]
+        client.close()
+    finally:
+        aws.stop()
+    dimensions = {tuple(sorted((d["Name"], d["Value"]) for d in metric["Dimensions"])) for metric in found}
+    assert {metric["MetricName"] for metric in found} == {"Success", "Duration"}
+    assert (("Check", "health"), ("Region", "eu-west-1")) in dimensions

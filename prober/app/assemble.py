@@ -48,7 +48,7 @@ async def open_engine(
     async with AsyncExitStack() as stack:
         net = Net()
         stack.push_async_callback(net.close)
-        probes = await _open_probes(stack, loaded.config, kinds, environ)
+        probes = await _open_probes(stack, loaded.config, loaded.base, kinds, environ)
         yield Engine(
             region,
             probes,
@@ -66,14 +66,14 @@ def _caps(config: Config) -> Mapping[str, int]:
 
 
 async def _open_probes(
-    stack: AsyncExitStack, config: Config, kinds: Iterable[str], environ: Mapping[str, str]
+    stack: AsyncExitStack, config: Config, base: Path, kinds: Iterable[str], environ: Mapping[str, str]
 ) -> dict[str, Probe]:
     curl: Curl | None = None
     probes: dict[str, Probe] = {}
     for kind in sorted(set(kinds)):
         module = import_module(KINDS[kind])
         if hasattr(module, "open_probe"):
-            probes[kind] = await stack.enter_async_context(module.open_probe(config.browser, environ))
+            probes[kind] = await stack.enter_async_context(module.open_probe(config.browser, environ, base))
         elif hasattr(module, "request"):
             if curl is None:
                 curl = Curl()

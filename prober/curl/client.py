@@ -124,7 +124,9 @@ class _Journey:
             raise
         reading = transfer.reading
         if reading is None:
-            raise ProbeError(Reason.INTERNAL, "the HTTP engine lost a transfer")
+            refused = transfer.refused or Failure(Reason.INTERNAL, "the HTTP engine lost a transfer")
+            self.trail.lost(ask, {"resolve": resolve_s})
+            raise ProbeError(refused.reason, refused.message)
         fields = self.trail.add(ask, transfer, reading, dial.addresses[0], resolve_s)
         failure = failure_of(Case(transfer, reading, ask, dial, rest_s))
         if failure is not None:

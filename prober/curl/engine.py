@@ -19,7 +19,7 @@ import pycurl
 
 from prober.curl.transfer import Transfer
 from prober.faults import ProbeError
-from prober.model import Reason
+from prober.model import Failure, Reason
 
 _FAILED = select.EPOLLERR | select.EPOLLHUP
 _CONNECTIONS_KEPT = 1  # none is ever reused
@@ -40,8 +40,8 @@ class Lane:
         self._multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_NOTHING)
 
     def add(self, transfer: Transfer) -> None:
-        self.active[transfer.handle] = transfer
         self._multi.add_handle(transfer.handle)
+        self.active[transfer.handle] = transfer
 
     def remove(self, transfer: Transfer) -> bool:
         """Take ``transfer`` out again; whether it was there."""
@@ -108,7 +108,8 @@ class Engine:
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._poll.register(self._wake_fd, select.EPOLLIN)
         self._sockets: dict[int, Lane] = {}
-        self._lanes: dict[str, Lane] = {}
+        # Made now, so that running out of descriptors later keeps nobody from asking without TLS.
+        self._lanes: dict[str, Lane] = {"": Lane(self._poll, self._sockets)}
         self._gate = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="curl", daemon=True)
         self._thread.start()
@@ -176,11 +177,25 @@ class Engine:
 
     def _take_inbox(self) -> None:
         while self._inbox:
-            transfer = self._inbox.popleft()
-            if not transfer.abandoned:
-                self._lane(transfer.authorities).add(transfer)
-            elif self._lane(transfer.authorities).remove(transfer):
-                transfer.handle.close()
+            transfer = self._inbox[0]
+            if transfer.abandoned:
+                self._take_back(transfer)
+            else:
+                self._begin(transfer)
+            self._inbox.popleft()  # only now: if this thread dies in between, the rest is still told of it
+
+    def _begin(self, transfer: Transfer) -> None:
+        try:
+            self._lane(transfer.authorities).add(transfer)
+        except pycurl.error as error:
+            # A multi handle needs descriptors and memory of its own.
+            transfer.refused = Failure(Reason.FD_EXHAUSTED, f"libcurl cannot begin: {error.args[-1]}")
+            _hand_over([transfer], _resolve)
+
+    def _take_back(self, transfer: Transfer) -> None:
+        lane = self._lanes.get(transfer.authorities)
+        if lane is not None and lane.remove(transfer):
+            transfer.handle.close()
 
     def _lane(self, authorities: str) -> Lane:
         lane = self._lanes.get(authorities)
@@ -192,7 +207,7 @@ class Engine:
     def _drop_outdated(self, path: str) -> None:
         """Close idle lanes of an earlier content of the same CA file."""
         for key, lane in list(self._lanes.items()):
-            if key.partition("\0")[0] == path and not lane.active:
+            if path and key.partition("\0")[0] == path and not lane.active:
                 lane.close()
                 del self._lanes[key]
 

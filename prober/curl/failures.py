@@ -12,7 +12,7 @@ from prober.curl.asking import Ask
 from prober.curl.options import Dial
 from prober.curl.transfer import Reading, Transfer
 from prober.model import Failure, Reason
-from prober.net import failed_connect, failed_verification
+from prober.net import failed_connect, failed_verification, out_of_files
 
 _PROXY_HANDSHAKE = 97  # CURLE_PROXY, which pycurl has no name for
 BOMB_RATIO = 100  # a body that grows by more when decoded was made to hurt
@@ -64,6 +64,8 @@ def _protocol(case: Case) -> Failure:
 
 
 def _not_connected(case: Case) -> Failure:
+    if not case.reading.os_error and out_of_files():  # libcurl forgets why it got no socket
+        return Failure(Reason.FD_EXHAUSTED, _words(case))
     if case.dial.proxy:
         return _proxy(case)
     if not case.reading.os_error:

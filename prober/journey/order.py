@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from prober import __version__
+from prober import USER_AGENT
 from prober.faults import ConfigFault, ProbeError, describe
 from prober.journey.declaration import Declaration, find_journey
 from prober.journey.wire import Job
 from prober.model import Reason
-
-USER_AGENT = f"prober/{__version__} (+https://github.com/eventchain/prober)"
 
 
 def find_declared(target: str, base: Path, kind: str) -> Declaration:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from prober.net.certificates import read_certificate
 from prober.net.dial import dial, failed_connect
-from prober.net.guard import guard, has_route, is_public
+from prober.net.guard import guard, is_public
+from prober.net.machine import has_route, out_of_files
 from prober.net.names import ascii_host, joined, literal
 from prober.net.resolver import Family, Net, Resolution
 from prober.net.stream import Stream, tls_context
@@ -26,6 +27,7 @@ __all__ = [
     "is_public",
     "joined",
     "literal",
+    "out_of_files",
     "read_certificate",
     "tls_context",
 ]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from prober.faults import classify
 from prober.model import Failure, Reason
-from prober.net.guard import has_route
+from prober.net.machine import has_route
 
 STAGGER_S = 0.25
 

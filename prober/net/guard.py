@@ -6,8 +6,6 @@ address is judged together with what it carries. Names are never judged: the add
 
 from __future__ import annotations
 
-import errno
-import socket
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
@@ -46,17 +44,6 @@ def guard(address: str, *, allow_link_local: bool, after_public: bool) -> None:
 def is_public(address: str) -> bool:
     """Whether ``address``, and any address inside it, belongs to the public Internet."""
     return all(map(_public, _meanings(ip_address(address))))
-
-
-def has_route(address: str) -> bool:
-    """Whether this machine knows any route to ``address``; sends nothing."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((address, 9))
-    except OSError as error:
-        return error.errno not in (errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
-    return True
 
 
 def _meanings(address: Address) -> Iterator[Address]:

@@ -15,6 +15,7 @@ from aiodns import error as ares
 from prober.clock import Clock
 from prober.faults import ProbeError
 from prober.model import Failure, Reason
+from prober.net.machine import out_of_files
 from prober.net.names import literal
 from prober.net.outages import Outages
 
@@ -105,6 +106,8 @@ class Net:
             del self._lookups[key]
 
     async def _look_up(self, host: str, family: Family) -> tuple[str, ...] | Failure:
+        if out_of_files():
+            return Failure(Reason.FD_EXHAUSTED, f"{host}: no file descriptor left to ask a DNS server with")
         channel = await self._fresh()
         channel.owed += 1
         try:
@@ -135,6 +138,8 @@ class Net:
             await channel.resolver.close()
 
     def _judged(self, host: str, failure: Failure, now: float) -> ProbeError:
+        if failure.reason.ours:
+            return ProbeError(failure.reason, failure.message)
         if failure.reason not in _RESOLVER_FAILED:
             # Even "no such name" was answered by somebody.
             self._outages.worked()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from prober import USER_AGENT
 from prober.curl import Exchange, HttpVersion, Request, check_header, read_url
 from prober.judge import HttpExpect
 from prober.model import Check, Observation, Strict
@@ -226,16 +225,6 @@ def observe(exchange: Exchange) -> Observation:
     )
 
 
-@lru_cache(maxsize=1)
-def user_agent() -> str:
-    """How this prober names itself to the sites it watches."""
-    try:
-        number = version("prober")
-    except PackageNotFoundError:
-        number = "0"
-    return f"prober/{number} (+https://github.com/eventchain/prober)"
-
-
 def _with_query(check: Spec) -> str:
     if not check.query:
         return check.url
@@ -248,7 +237,7 @@ def _with_query(check: Spec) -> str:
 
 def _headers(check: Spec, check_id: str) -> tuple[tuple[str, str | Secret], ...]:
     lines: list[tuple[str, str | Secret]] = []
-    agent = user_agent()
+    agent = USER_AGENT
     for name, value in check.headers.items():
         if name.lower() == "user-agent":
             agent = f"{value} {agent}"

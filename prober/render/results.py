@@ -44,7 +44,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "message": result.message,
         "started_at": iso(result.started_at),
         "duration_s": _rounded(seen.duration_s),
-        "phases": {name: _rounded(value) for name, value in seen.phases.items()},
+        "phases": {name: _rounded(value) for name, value in {**seen.phases, "total": seen.duration_s}.items()},
         "facts": {**seen.facts, **_certificate_facts(result)},
         "steps": [_step(step) for step in seen.steps],
         "measures": [

@@ -243,5 +243,5 @@ def _translated() -> Iterator[None]:
     except DBAPIError as fault:
         # SQLAlchemy's own text repeats the statement and every value.
         raise StoreFault(describe(fault.orig or fault)) from None
-    except SQLAlchemyError as fault:
+    except (SQLAlchemyError, sqlite.DriverFault) as fault:
         raise StoreFault(describe(fault)) from None

@@ -110,7 +110,7 @@ def result_row(result: Result) -> dict[str, Any]:
         "region": result.region,
         "run_id": result.run_id,
         "started_at": result.started_at,
-        "duration_s": result.duration_s,
+        "duration_s": result.duration_s if math.isfinite(result.duration_s) else 0.0,
         "verdict": result.verdict.value,
         "reason": result.reason.value,
         "message": text(result.message[:MESSAGE_CHARS]),

@@ -24,6 +24,9 @@ WRITING = "prober_writing"
 """The execution option of connections that write: their transactions take the write lock when they begin."""
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+DriverFault = sqlite3.Error
+"""Comes as it is, not wrapped by SQLAlchemy, where setting up a new connection fails."""
+
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 

@@ -141,7 +141,7 @@ def test_a_dialogue_is_held_over_bytes_and_its_end_told_by_reason(case: str) -> 
         started = time.monotonic()
         seen = ran(spec(server.place, dialogue=dialogue), 0.3 if expected is Reason.TIMEOUT else 5.0)
     assert reason(seen) is expected, seen.failure
-    assert time.monotonic() - started < 1.0
+    assert time.monotonic() - started < 2.0
     assert "dialogue" in seen.phases
     assert seen.facts["received_bytes"] <= 2 * 64 * 1024
 

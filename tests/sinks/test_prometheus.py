@@ -33,9 +33,9 @@ from prober.sinks.prometheus.text import label_name, number
 GOLDEN = Path(__file__).parent.parent / "golden" / "metrics"
 DOCS = Path(__file__).parent.parent.parent / "docs" / "metrics.md"
 
-HTTP = Target(id="storefront", timeout=5.0)
+HTTP = Target(id="storefront", timeout="5s")
 TCP = Target(id="api-port", kind="tcp", url="[::1]:8000")
-BROWSER = Target(id="purchase", kind="browser", url="checks/purchase.py", interval=300.0, timeout=60.0)
+BROWSER = Target(id="purchase", kind="browser", url="checks/purchase.py", interval="5m", timeout="1m")
 CRON = Target(id="weekly", kind="api", url="checks/weekly.py", schedule="0 7 * * MON-FRI")
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 

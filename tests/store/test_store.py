@@ -282,6 +282,13 @@ def test_a_damaged_file_is_moved_aside_and_a_fresh_one_serves(path: Path, damage
         store.commit(batch(results=tuple(runs(check(), "u"))))
 
 
+def test_beside_a_running_prober_a_damaged_file_is_reported_and_not_moved(path: Path) -> None:
+    path.write_bytes(b"this is no database at all" * 100)
+    with pytest.raises(UserFault, match="not a database"):
+        Store(path, exclusive=False)
+    assert path.exists()
+
+
 def test_an_empty_file_is_a_fresh_store(path: Path) -> None:
     path.touch()
     with closing(Store(path)) as store:
@@ -310,6 +317,14 @@ def test_a_store_locked_by_somebody_else_is_a_fault_that_passes(path: Path, monk
             store.commit(batch(results=tuple(runs(check(), "u"))))
         assert store.results("shop") == ()
         other.execute("COMMIT")
+        store._engine.dispose()
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("PRAGMA journal_mode = DELETE")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StoreFault, match="database is locked"):
+            store.results("shop")
+        other.execute("COMMIT")
+        other.close()
         store.commit(batch(results=tuple(runs(check(), "u"))))
         assert len(store.results("shop")) == 1
 
