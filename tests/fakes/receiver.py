@@ -79,7 +79,11 @@ def receiver() -> Iterator[Receiver]:
 def _handler(take: Callable[[Posted], Answer]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            text = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            length = int(self.headers.get("Content-Length", 0))
+            text = self.rfile.read(length)
+            if len(text) < length:  # its sender died on the way: no service takes half a request
+                self.close_connection = True
+                return
             self._answer(take(Posted(self.path, dict(self.headers), json.loads(text or b"{}"))))
 
         def do_GET(self) -> None:

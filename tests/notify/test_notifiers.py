@@ -161,7 +161,7 @@ def test_a_reply_that_echoes_the_url_does_not_carry_its_token_on(httpx_mock: HTT
     assert "***" in str(fault(slack_sender()))
 
 
-def test_both_work_on_a_real_socket_and_reuse_the_connection() -> None:
+def test_a_sender_works_on_a_real_socket_and_again_after_it_was_closed() -> None:
     async def main(url: str) -> None:
         sender = slack_sender(url)
         for notice in (TRIGGER, RESOLVE):
