@@ -48,7 +48,7 @@ def cli() -> None:
 
 
 @cli.command()
-@click.argument("targets", nargs=-1, metavar="TARGET...")
+@click.argument("targets", nargs=-1, metavar="[TARGET]...")
 @config_option
 @region_option
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only checks with this tag; may be repeated.")
@@ -87,8 +87,9 @@ def run(targets: tuple[str, ...], config_path: Path | None, **options: Any) -> N
     "--listen", metavar="HOST:PORT", envvar="PROBER_LISTEN", help="Where the web side listens, over web.listen."
 )
 def serve(config_path: Path | None, region: str | None, listen: str | None) -> None:
-    """Run checks on their schedule, serve /metrics and the status page, send alerts.
+    """Run checks on their schedule, with metrics and alerts.
 
+    Several regions in the file need one to be chosen, by --region or PROBER_REGION.
     SIGTERM and Ctrl-C let running checks finish (10 s), flush the queues and exit 0; SIGHUP and a changed file
     reload, and a configuration with mistakes leaves the old one running.
     """
@@ -100,14 +101,21 @@ def serve(config_path: Path | None, region: str | None, listen: str | None) -> N
 
 @cli.command()
 @click.argument("path", required=False, type=click.Path(path_type=Path), metavar="[FILE]")
-def validate(path: Path | None) -> None:
-    """Find every mistake in a configuration, without running anything."""
-    loaded = _load(path, lenient=True, needed=True)
-    source = _config_path(path)
+@config_option
+@click.option("--strict", is_flag=True, help="A variable that is not set is a mistake, as it is for serve.")
+def validate(path: Path | None, config_path: Path | None, strict: bool) -> None:
+    """Find every mistake in a configuration.
+
+    Nothing is run and no journey is imported. Variables that are not set here are warnings, since they may be set
+    where the prober runs; --strict makes them mistakes.
+    """
+    source = _config_path(path or config_path)
+    loaded = _load(source, lenient=not strict, needed=True)
     _warn(source, loaded.warnings)
     kinds = sorted({check.kind for check in loaded.config.checks})
-    count = len(loaded.config.checks)
-    click.echo(f"{source}: fine: {count} {'check' if count == 1 else 'checks'} ({', '.join(kinds) or 'none'})")
+    count, unset = len(loaded.config.checks), sum(map(len, loaded.unresolved.values()))
+    but = f", but {unset} not set here: serve would refuse it" if unset else ""
+    click.echo(f"{source}: fine: {count} {'check' if count == 1 else 'checks'} ({', '.join(kinds) or 'none'}){but}")
 
 
 @cli.command()
@@ -119,34 +127,47 @@ def schema() -> None:
 
 
 @cli.command("list")
+@click.argument("path", required=False, type=click.Path(path_type=Path), metavar="[FILE]")
 @config_option
-def list_checks(config_path: Path | None) -> None:
-    """List the checks of a configuration: kind, interval, regions, target."""
+def list_checks(path: Path | None, config_path: Path | None) -> None:
+    """List the checks of a configuration."""
     from prober.app.listing import checks_table, echo
 
-    loaded = _load(config_path, lenient=True, needed=True)
-    _warn(_config_path(config_path), loaded.warnings)
+    source = _config_path(path or config_path)
+    loaded = _load(source, lenient=True, needed=True)
+    _warn(source, loaded.warnings)
     echo(checks_table(loaded.config))
 
 
 @cli.command()
 @click.option("--listen", default="127.0.0.1:8000", show_default=True, metavar="HOST:PORT")
 def shop(listen: str) -> None:
-    """Run the demo ticket shop alone; its faults are set at /dials."""
+    """Run the demo ticket shop alone.
+
+    \b
+    Its faults are dials; see them all with GET /dials, put them back with DELETE:
+      curl -X POST -d '{"service_down": "redis"}' http://127.0.0.1:8000/dials
+      curl -X POST -d '{"payment": "refused", "slow_hero_s": 3}' http://127.0.0.1:8000/dials
+    """
     from prober.config import parse_listen
     from prober.demo.server import serve as serve_shop
 
     try:
         serve_shop(*parse_listen(listen))
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         raise UserFault(f"--listen {listen}: {error}") from None
+    except OSError as error:
+        raise UserFault(f"cannot listen on {listen}: {error.strerror}; choose another by --listen") from None
 
 
 @cli.command()
 @config_option
 @region_option
 def demo(config_path: Path | None, region: str | None) -> None:
-    """Run the demo shop and the prober against it, with the results live on the terminal. What ``make run`` calls."""
+    """Run the demo shop and the prober against it.
+
+    Results and alerts are shown live on the terminal. The shop takes port 8000, or a free one; nothing is kept.
+    """
     from prober.app.demo import run_demo
 
     asyncio.run(run_demo(_config_path(config_path), region, os.environ))
@@ -155,7 +176,10 @@ def demo(config_path: Path | None, region: str | None) -> None:
 @cli.command()
 @config_option
 def doctor(config_path: Path | None) -> None:
-    """Say what is there and what is missing: browser, sandbox, resolver, clock, disk, descriptors."""
+    """Say what this machine has and what it lacks.
+
+    The browser is started, a name is resolved; sandbox, clock, disk and descriptors are looked at.
+    """
     from prober.app.doctor import examine
     from prober.app.listing import echo
 

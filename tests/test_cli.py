@@ -14,6 +14,8 @@ from xml.etree import ElementTree
 import pytest
 from fakes.receiver import Answer, Receiver, receiver
 
+from prober.demo.server import running
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -195,3 +197,24 @@ def test_the_doctor_finds_a_browser_and_says_when_there_is_none(tmp_path: Path) 
     ill = prober("doctor", cwd=tmp_path, PROBER_BROWSER_EXECUTABLE=str(tmp_path / "not-there"))
     assert ill.returncode == 1
     assert "not-there" in ill.stdout
+
+
+def test_the_journey_of_the_readme_runs_as_it_stands(tmp_path: Path) -> None:
+    code = (ROOT / "README.md").read_text().split("```python\n")[1].split("```")[0]
+    with running() as shop:
+        (tmp_path / "search.py").write_text(code.replace("http://127.0.0.1:8000", shop))
+        done = prober("run", "search.py", "--json", "-", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (result,) = json.loads(done.stdout)["results"]
+    assert [step["name"] for step in result["steps"]] == ["Open the shop", "Open an event"]
+    assert result["measures"][0]["value"] > 0
+
+
+def test_an_address_without_a_scheme_is_answered_with_what_was_meant(tmp_path: Path) -> None:
+    assert "did you mean 'tcp://127.0.0.1:8000'?" in prober("run", "127.0.0.1:8000", cwd=tmp_path).stderr
+
+
+def test_strict_validation_refuses_what_serve_would(config: Path) -> None:
+    assert "but 1 not set here" in prober("validate", cwd=config.parent).stdout
+    strict = prober("validate", "--strict", "--config", "probes.yaml", cwd=config.parent)
+    assert (strict.returncode, "PLANTED_KEY" in strict.stderr) == (2, True)

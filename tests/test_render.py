@@ -80,4 +80,4 @@ def test_the_progress_shows_who_is_still_running() -> None:
 
 
 def test_a_plain_line_names_check_verdict_and_reason() -> None:
-    assert line(RESULTS[1]) == "degraded api 500.0 ms latency: total time: expected at most 1s, saw 1.2s"
+    assert line(RESULTS[1]) == "degraded  500.0 ms  api  latency: total time: expected at most 1s, saw 1.2s"

@@ -14,7 +14,7 @@ import structlog
 from prober.alerting.backlog import Backlog
 from prober.alerting.draft import Draft
 from prober.alerting.plan import Route
-from prober.clock import Clock, SystemClock
+from prober.clock import Clock, SystemClock, iso
 from prober.faults import describe
 from prober.model import Check, Result, Transition, Verdict
 from prober.state import State
@@ -200,5 +200,5 @@ def _words(transition: Transition) -> dict[str, Any]:
         "region": transition.region,
         "before": transition.before.value,
         "after": transition.after.value,
-        "since": transition.since,
+        "since": iso(transition.since),
     }

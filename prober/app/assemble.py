@@ -30,7 +30,7 @@ def require_resolved(loaded: Loaded, checks: Iterable[Check], *sections: str) ->
     """Raise ConfigFault where ``checks`` or ``sections`` use references that lead to nothing."""
     lacking = loaded.lacking(checks, *sections)
     if lacking:
-        raise ConfigFault("the configuration", lacking)
+        raise ConfigFault(loaded.source, lacking)
 
 
 @asynccontextmanager

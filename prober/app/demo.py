@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -14,6 +16,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from prober.app.serve import ServeOptions, Started, serve_until_told
 from prober.app.targets import choose_region
@@ -22,25 +28,66 @@ from prober.faults import UserFault
 from prober.model import Check, Result
 from prober.render.terminal import console as open_console
 from prober.render.terminal import detail, line, milliseconds, sign
+from prober.web import WebServer
 
-SHOP = "127.0.0.1:8000"
+SHOP = ("127.0.0.1", 8000)
+ALERTS = ("127.0.0.1", 5001)  # where the shipped probes.yaml sends its notices
 READY_WITHIN_S = 30.0
 
 
 async def run_demo(config_path: Path, region: str | None, environ: Mapping[str, str]) -> None:
-    """Run both until Ctrl-C or SIGTERM. Raises UserFault when the shop's or the prober's port is taken."""
+    """Run both until Ctrl-C or SIGTERM. Raises UserFault when one of them cannot start."""
     console = open_console()
-    async with _shop(SHOP) as url:
-        surroundings = {**environ, "EVENTCHAIN_URL": url, "EVENTCHAIN_ADDRESS": SHOP}
-        config = load(config_path, surroundings, lenient=True).config
-        chosen = choose_region(config.regions, region, environ, first=True)
-        board = _Board(console, url, chosen)
-        options = ServeOptions(region=chosen, environ=surroundings, on_started=board.start, on_result=board.take)
-        try:
-            await serve_until_told(config_path, options)
-        finally:
-            board.stop()
+    listen = f"{SHOP[0]}:{_free_port(SHOP)}"
+    async with _shop(listen) as url:
+        with TemporaryDirectory(prefix="prober-demo-") as kept:
+            surroundings = {
+                **environ,
+                "EVENTCHAIN_URL": url,
+                "EVENTCHAIN_ADDRESS": listen,
+                "PROBER_STORE": f"{kept}/prober.db",
+            }
+            config = load(config_path, surroundings, lenient=True).config
+            chosen = choose_region(config.regions, region, environ, first=True)
+            board = _Board(console, url, chosen)
+            options = ServeOptions(surroundings, chosen, on_started=board.start, on_result=board.take)
+            with _alerts(board.tell):
+                try:
+                    await serve_until_told(config_path, options)
+                finally:
+                    board.stop()
     console.print("stopped")
+
+
+def _free_port(wanted: tuple[str, int]) -> int:
+    """``wanted``'s port when nobody has it, else any that is free."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(wanted)
+        except OSError:
+            probe.bind((wanted[0], 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def _alerts(tell: Callable[[str], None]) -> Iterator[None]:
+    """A receiver for the notices of the shipped file, so that an alert can be seen; none where its port is taken."""
+
+    async def take(request: Request) -> Response:
+        notice = await request.json()
+        tell(f"{notice.get('kind', 'notice')}: {notice.get('title', '')}: {notice.get('message', '')}")
+        return Response()
+
+    receiver = WebServer(Starlette(routes=[Route("/", take, methods=["POST"])]), *ALERTS)
+    try:
+        receiver.start()
+    except UserFault:
+        tell("port 5001 is taken: notices go to whoever has it")
+    try:
+        yield
+    finally:
+        receiver.stop(1.0)
 
 
 @asynccontextmanager
@@ -72,9 +119,7 @@ async def _wait_until_ready(url: str, process: asyncio.subprocess.Process) -> No
             except httpx.TransportError:
                 await asyncio.sleep(0.1)
             else:
-                await asyncio.sleep(0.1)  # another's shop on this port would answer as well; ours would be gone by now
-                if process.returncode is None:
-                    return
+                return
     _, error = await process.communicate()
     said = error.decode(errors="replace").strip().splitlines() or ["it said nothing"]
     raise UserFault(f"the demo shop could not start: {said[-1].removeprefix('prober: ')}")
@@ -101,7 +146,10 @@ class _Board:
             ("metrics", f"{started.url}/metrics"),
         ):
             self._console.print(f"  {name:<8} {address}", highlight=False)
-        self._console.print(f"  region   {self._region}; Ctrl-C stops\n")
+        self._console.print(f"  region   {self._region}; Ctrl-C stops")
+        self._console.print(
+            f"""  break it curl -X POST -d '{{"service_down": "redis"}}' {self._shop_url}/dials\n""", markup=False
+        )
         if self._console.is_terminal:
             self._live = Live(self._table(), console=self._console, refresh_per_second=4)
             self._live.start()
@@ -113,6 +161,10 @@ class _Board:
             self._live.update(self._table())
         else:
             self._console.print(line(result), markup=False, soft_wrap=True)
+
+    def tell(self, notice: str) -> None:
+        """Show a notice that was delivered; called from the receiver's thread."""
+        self._console.print(Text(f"ALERT {notice}", style="bold"), soft_wrap=True)
 
     def stop(self) -> None:
         """Leave the last table standing."""

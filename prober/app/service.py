@@ -144,6 +144,7 @@ class Service:
             await self._engines.resources.aclose()
             for task in self._closing:
                 task.cancel()
+            await asyncio.gather(*self._closing, return_exceptions=True)
             if self._heartbeat_task:
                 self._heartbeat_task.cancel()
             await asyncio.to_thread(self._recorder.close, FLUSH_S)
@@ -307,5 +308,7 @@ def _notifiers(config: Config) -> dict[str, Notifier]:
 
 
 async def _close_when_idle(old: _Engines) -> None:
-    await old.engine.idle()
-    await old.resources.aclose()
+    try:
+        await old.engine.idle()
+    finally:  # also when the prober stops before that
+        await old.resources.aclose()

@@ -14,6 +14,7 @@ from prober.faults import UserFault
 from prober.journey import read_journeys
 from prober.model import Check
 
+_PLACE = re.compile(r"[A-Za-z0-9.-]+:\d+")
 _URL = re.compile(r"(https?|tcp)://", re.IGNORECASE)
 
 
@@ -68,14 +69,17 @@ def _resolve(loaded: Loaded, target: str) -> list[Check]:
     if path.endswith(".py") or Path(path).is_file():
         return _from_file(loaded, Path(path), name)
     ids = [check.id for check in loaded.config.checks]
-    near = get_close_matches(target, ids, 1)
+    near = get_close_matches(target, ids, 1) or [
+        f"{scheme}://{target}" for scheme in ("tcp",) if _PLACE.fullmatch(target)
+    ]
     hint = f"did you mean {near[0]!r}?" if near else "expected a check id, a journey file, or a URL"
     raise UserFault(f"unknown target {target!r}: {hint}")
 
 
 def _from_url(loaded: Loaded, url: str) -> Check:
     parts = urlsplit(url)
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{parts.hostname or ''}-{parts.path}").strip("-.")[:80] or "target"
+    place = parts.netloc.rpartition("@")[2] + parts.path
+    name = re.sub(r"[^A-Za-z0-9._]+", "-", place).strip("-._")[:90] or "target"
     if parts.scheme.lower() == "tcp":
         values: dict[str, Any] = {"id": f"tcp-{name}", "kind": "tcp", "address": parts.netloc}
     else:

@@ -41,6 +41,8 @@ class Loaded:
     """The directory relative paths start from."""
     unresolved: Mapping[str, tuple[ConfigError, ...]]
     """References that lead to nothing, by check id, or by section (``channels``) where they are in no check."""
+    source: str = "the configuration"
+    """What the file is called in messages."""
 
     def lacking(self, checks: Iterable[Check], *sections: str) -> list[ConfigError]:
         """What is unresolved for running ``checks`` and using ``sections``, as the errors it is then."""
@@ -81,6 +83,7 @@ def load(path: Path, environ: Mapping[str, str], *, lenient: bool) -> Loaded:
         secrets=_secrets(config, references),
         base=base,
         unresolved=_by_use(unresolved, config.checks),
+        source=str(path),
     )
 
 

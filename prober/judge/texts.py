@@ -171,9 +171,17 @@ def _json_outcome(path: str, rule: JsonRule, document: object) -> Outcome:
     for operator in rule.model_fields_set:
         wanted = getattr(rule, operator)
         if value is None or not _COMPARE[operator](value, wanted):
-            return outcome(f"json {path}", False, Reason.JSON, f"{operator} {show(wanted)}", value)
-    asked = ", ".join(f"{operator} {show(getattr(rule, operator))}" for operator in sorted(rule.model_fields_set))
+            seen = "nothing at this path" if value is None else value
+            return outcome(f"json {path}", False, Reason.JSON, _asked(operator, wanted), seen)
+    asked = " and ".join(_asked(operator, getattr(rule, operator)) for operator in sorted(rule.model_fields_set))
     return outcome(f"json {path}", True, Reason.JSON, asked, value)
+
+
+_WORDS = {"eq": "", "ne": "anything but ", "gt": "> ", "gte": ">= ", "lt": "< ", "lte": "<= ", "one_of": "one of "}
+
+
+def _asked(operator: str, wanted: object) -> str:
+    return f"{_WORDS.get(operator, f'{operator} ')}{show(wanted)}"
 
 
 def _same(seen: object, wanted: object) -> bool:

@@ -42,8 +42,11 @@ def progress(checks: Sequence[Check], done: Mapping[str, Result]) -> RenderableT
 
 def line(result: Result) -> str:
     """One result as one line of plain text."""
-    tail = f" {result.reason.value}: {_one_line(result.message)}" if result.verdict is not Verdict.UP else ""
-    return f"{result.verdict.value:<8} {result.check.id} {milliseconds(result.duration_s)}{tail}"
+    tail = ""
+    if result.verdict is not Verdict.UP:
+        message, reason = _one_line(result.message), result.reason.value
+        tail = f"  {message}" if message.startswith(f"{reason}:") else f"  {reason}: {message}"
+    return f"{result.verdict.value:<8} {milliseconds(result.duration_s):>9}  {result.check.id}{tail}"
 
 
 def report(results: Sequence[Result], duration_s: float) -> RenderableType:
