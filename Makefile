@@ -9,10 +9,10 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 export PYTHON
 bin := .venv/bin
 
-.PHONY: help setup run test lint types format lock docs image clean
+.PHONY: help setup run test lint types format lock docs bench-vitals image clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: ## Make .venv, a browser and the test tools ready (again: does nothing)
 	@scripts/setup
@@ -39,6 +39,9 @@ lock: setup ## Write the lock files anew (newer versions: make lock UPGRADE=--up
 
 docs: setup ## Write the generated reference
 	$(bin)/python scripts/reference.py
+
+bench-vitals: setup ## Hold the vitals against web-vitals and CDP on the fixture pages
+	$(bin)/python bench/vitals.py
 
 image: ## Build the container image (ENGINE=podman|buildah, BASE=another Debian image)
 	$(ENGINE) build --build-arg BASE=$(BASE) -t prober .

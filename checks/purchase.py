@@ -1,6 +1,7 @@
 """Buys two tickets in the EventChain shop the way a visitor does, then cancels the order.
 
     prober run checks/purchase.py
+    prober run checks/purchase.py --set seats=3
     EVENTCHAIN_URL=https://tickets.example.com prober run checks/purchase.py
 
 The shop must know the test card, and leave orders out of its sales whose User-Agent contains "prober/".
@@ -10,21 +11,25 @@ import os
 import re
 
 from playwright.async_api import Locator, Page, Request, expect
+from pydantic import BaseModel, Field
 
 from prober import journey, measure, step
 
 SHOP = os.environ.get("EVENTCHAIN_URL", "http://127.0.0.1:8000").rstrip("/")
-EVENT = "Aurora Symphony"
-SEATS = 2
 BUYER = {"email": "synthetic@eventchain.example", "name": "Synthetic Buyer"}
 CARD = {"number": "4242 4242 4242 4242", "expiry": "12/34", "code": "123"}
 
 
+class PurchaseParams(BaseModel):
+    event: str = "Aurora Symphony"
+    seats: int = Field(2, ge=1, le=6)
+
+
 @journey(id="purchase", title="Buy two tickets by card", timeout="60s", interval="5m", tags=["checkout"])
-async def purchase(page: Page) -> None:
+async def purchase(page: Page, params: PurchaseParams) -> None:
     orders = remember_orders(page)
     try:
-        await buy(page)
+        await buy(page, params)
     finally:
         # Also when a step failed: a synthetic buyer must not keep anyone from a seat.
         if orders:
@@ -34,20 +39,20 @@ async def purchase(page: Page) -> None:
                 await expect(page.get_by_test_id("order-status")).to_have_text("cancelled")
 
 
-async def buy(page: Page) -> None:
+async def buy(page: Page, params: PurchaseParams) -> None:
     async with step("Browse events"):
         await page.goto(f"{SHOP}/")
         await expect(page).to_have_title("EventChain Tickets")
 
     async with step("Open an event"):
-        await page.get_by_role("link", name=EVENT).first.click()
-        await expect(page.get_by_role("heading", name=EVENT, level=1)).to_be_visible()
+        await page.get_by_role("link", name=params.event).first.click()
+        await expect(page.get_by_role("heading", name=params.event, level=1)).to_be_visible()
         free, sold_out = page.locator("button.seat:enabled"), page.get_by_text("Sold out")
         await expect(free.or_(sold_out).first).to_be_visible()
         assert await free.count(), "the event is sold out"
 
     async with step("Choose seats"):
-        prices = [await choose(free.nth(-1 - number)) for number in range(SEATS)]
+        prices = [await choose(free.nth(-1 - number)) for number in range(params.seats)]
         total = euros(sum(prices))
         await expect(page.get_by_test_id("selection-total")).to_have_text(total)
         await page.get_by_role("button", name="Add to cart").click()
@@ -78,8 +83,8 @@ async def buy(page: Page) -> None:
     async with step("Confirmation"):
         await expect(page.get_by_test_id("order-number")).to_have_text(re.compile(r"^EC-[A-Z2-7]{8}$"))
         await expect(page.get_by_test_id("order-total")).to_have_text(total)
-        await expect(page.get_by_role("img", name="E-ticket for seat")).to_have_count(SEATS)
-        measure("order_total", sum(prices) / 100, unit="EUR", event=EVENT)
+        await expect(page.get_by_role("img", name="E-ticket for seat")).to_have_count(params.seats)
+        measure("order_total", sum(prices) / 100, unit="EUR", event=params.event)
 
 
 async def choose(seat: Locator) -> int:

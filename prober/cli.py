@@ -21,6 +21,7 @@ from prober.faults import ConfigError, UserFault
 
 USAGE = 2
 INTERRUPTED = 130
+BROKEN_PIPE = 141  # as the shell tells it; never 0, which would say that all is up
 DEFAULT_CONFIG = Path("probes.yaml")
 
 config_option = click.option(
@@ -29,6 +30,13 @@ config_option = click.option(
     type=click.Path(path_type=Path, dir_okay=False),
     envvar="PROBER_CONFIG",
     help="The configuration; ./probes.yaml when it is there.",
+)
+out_option = click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="The file to write; by default one in ./checks, or here.",
 )
 region_option = click.option("--region", metavar="NAME", help="The region this prober runs in, else PROBER_REGION.")
 
@@ -52,25 +60,40 @@ def cli() -> None:
 @config_option
 @region_option
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only checks with this tag; may be repeated.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A journey's parameter; may be repeated.")
 @click.option("--json", "json_path", metavar="FILE|-", help="Write the results as JSON; - is standard output.")
 @click.option("--junit", "junit_path", type=click.Path(path_type=Path), metavar="FILE", help="Write JUnit XML.")
 @click.option(
     "--artifacts", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Keep evidence here."
+)
+@click.option(
+    "--report",
+    "report_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.html",
+    help="Write a report to look at: one HTML file that needs nothing else.",
+)
+@click.option(
+    "--trace",
+    type=click.Choice(("on", "off", "retry")),
+    help="Keep a Playwright trace, HAR and video of every run, of none, or of second tries that fail.",
 )
 @click.option("--headed", is_flag=True, help="Show the browser; needs a display.")
 @click.option("--publish", is_flag=True, help="Also feed the configured sinks, as serve does.")
 def run(targets: tuple[str, ...], config_path: Path | None, **options: Any) -> None:
     """Run checks once, now, and say how they went.
 
-    TARGET is a check id of the configuration, a journey file (optionally FILE::NAME), or a bare URL: https://...,
-    http://... or tcp://HOST:PORT. With no TARGET every check of the configuration runs.
+    TARGET is a check id of the configuration, a journey file (optionally FILE::NAME), a pytest file (test_*.py), or
+    a bare URL: https://..., http://... or tcp://HOST:PORT. With no TARGET every check of the configuration runs.
 
     \b
     prober run                                  everything in ./probes.yaml
     prober run storefront purchase              two checks by id
     prober run checks/purchase.py --json -      a journey, results as JSON
+    prober run checks/purchase.py --set seats=3 the same with a parameter of its own
     prober run tcp://db.internal:5432           a port
     prober run --tag smoke --junit report.xml   a gate for a deploy
+    prober run --report report.html             a report to look at, in one file
 
     Exit codes: 0 all up or degraded, 1 something is down, 2 usage or configuration, 3 the prober itself failed.
     """
@@ -174,6 +197,53 @@ def demo(config_path: Path | None, region: str | None) -> None:
 
 
 @cli.command()
+@click.argument("wanted", metavar="ARTIFACT|RUN|FILE")
+@config_option
+@click.option(
+    "--artifacts", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Where the evidence is kept."
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where the trace viewer listens.")
+@click.option("--port", default=0, type=click.IntRange(0, 65535), help="Its port; any free one without.")
+def show(wanted: str, config_path: Path | None, artifacts: Path | None, host: str, port: int) -> None:
+    """Show what a run left behind: serve its trace to any browser, or say where its files are.
+
+    ARTIFACT and RUN are the ids in a run's results, its JSON and its alerts.
+    """
+    from prober.app.show import show as show_files
+
+    loaded = _load(config_path, lenient=True, needed=False)
+    sys.exit(show_files(artifacts or loaded.base / loaded.config.artifacts.dir, wanted, host, port))
+
+
+@cli.group()
+def new() -> None:
+    """Write a first journey of your own."""
+
+
+@new.command("journey")
+@click.argument("name")
+@click.option("--url", metavar="URL", help="The site it visits; the demo shop when missing.")
+@out_option
+def new_journey(name: str, url: str | None, out: Path | None) -> None:
+    """Write a journey that works at once, every part of it explained."""
+    from prober.app.new import write_journey
+
+    file = write_journey(name, url, out)
+    click.echo(f"{file}: written; try it: prober run {file}")
+
+
+@cli.command()
+@click.argument("url")
+@out_option
+def record(url: str, out: Path | None) -> None:
+    """Record a visit in Playwright's recorder as a journey; needs a display and Playwright's own Chromium."""
+    from prober.app.record import record as record_visit
+
+    file = record_visit(url, out, os.environ)
+    click.echo(f"{file}: written; try it: prober run {file}")
+
+
+@cli.command()
 @config_option
 def doctor(config_path: Path | None) -> None:
     """Say what this machine has and what it lacks.
@@ -224,4 +294,4 @@ def main() -> None:
     except BrokenPipeError:
         # The reader of our output left, as `head` does; stdout must not be flushed into it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        sys.exit(BROKEN_PIPE)

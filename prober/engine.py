@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,13 +14,16 @@ import structlog
 from prober.clock import Clock
 from prober.faults import ProbeError, classify, describe
 from prober.judge import Expect, judge
-from prober.model import Check, Failure, Observation, Reason, Result, Step
+from prober.model import Check, Failure, Judgement, Observation, Reason, Result, Step, Verdict
 from prober.net import Net
 from prober.probes import Context, Probe
 from prober.secret import Redactor
 
 OVERTIME_S = 5.0  # a probe keeps its own deadline; one that does not is cut off this much later
 STALL_SHOWN_S = 0.05  # shorter stalls of the loop are ordinary and not worth a word
+APART = frozenset({"browser", "api", "pytest"})  # measured in processes of their own, which our stalls do not touch
+WAITED_SHARE = 0.5  # of its timeout, which a journey may wait for a slot
+WAIT_TOLD_S = 0.5
 STALL_UNKNOWN_S = 5.0  # past this the figures say more about the prober than about the target
 
 
@@ -39,7 +43,8 @@ class Engine:
     """Takes the config's secrets out of whatever a target sends back, before anyone else sees it."""
     log: structlog.typing.FilteringBoundLogger = field(default_factory=structlog.get_logger)
     _places: dict[str, asyncio.Semaphore] = field(default_factory=dict)
-    _running: set[asyncio.Future[Observation]] = field(default_factory=set)
+    _inside: int = 0
+    _left: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run_slot(
         self, check: Check, slot: float, until: float, on_start: Callable[[float], None]
@@ -47,54 +52,71 @@ class Engine:
         """Run ``check`` for the slot at ``slot``; None when no place was free before ``until`` (both monotonic).
 
         ``on_start`` is told how late the run begins, in seconds.
+        What a journey waits here it has less to run, so that its end does not move into the next slot; one that would
+        have lost half of its time that way is not begun at all.
         """
-        place = self._place(check.kind)
-        if place.locked():
+        with self._entered():
+            asked, place = self.clock.monotonic(), self._place(check.kind)
+            if check.kind in APART:
+                until = min(until, asked + check.timeout * WAITED_SHARE)
+            if place.locked():
+                try:
+                    async with asyncio.timeout(max(0.0, until - asked)):
+                        await place.acquire()
+                except TimeoutError:
+                    return None
+            else:
+                await place.acquire()
             try:
-                async with asyncio.timeout(max(0.0, until - self.clock.monotonic())):
-                    await place.acquire()
-            except TimeoutError:
-                return None
-        else:
-            await place.acquire()
-        try:
-            on_start(max(0.0, self.clock.monotonic() - slot))
-            return await self._run(check)
-        finally:
-            place.release()
+                now = self.clock.monotonic()
+                on_start(max(0.0, now - slot))
+                return await self._run(check, now - asked if check.kind in APART else 0.0)
+            finally:
+                place.release()
 
     async def run(self, check: Check) -> Result:
         """Run ``check`` as soon as there is a place."""
-        async with self._place(check.kind):
-            return await self._run(check)
+        with self._entered():
+            async with self._place(check.kind):
+                return await self._run(check)
 
     async def idle(self) -> None:
-        """Wait until no run is in progress."""
-        while self._running:
-            await asyncio.wait(self._running)
+        """Wait until no run is in progress, nor waits for a place."""
+        while self._inside:
+            self._left.clear()
+            await self._left.wait()
+
+    @contextmanager
+    def _entered(self) -> Iterator[None]:
+        self._inside += 1
+        try:
+            yield
+        finally:
+            self._inside -= 1
+            self._left.set()
 
     def _place(self, kind: str) -> asyncio.Semaphore:
         if kind not in self._places:
             self._places[kind] = asyncio.Semaphore(self.caps.get(kind, 100))
         return self._places[kind]
 
-    async def _run(self, check: Check) -> Result:
+    async def _run(self, check: Check, waited_s: float = 0.0) -> Result:
         started_at, started = self.clock.wall(), self.clock.monotonic()
         run_id = secrets.token_hex(8)
         context = Context(
             check_id=check.id,
             region=self.region,
             run_id=run_id,
-            deadline=started + check.timeout,
+            deadline=started + check.timeout - waited_s,
             clock=self.clock,
             net=self.net,
             artifacts=self.artifacts / check.id / run_id if self.artifacts else None,
             log=self.log.bind(check=check.id, run=run_id),
         )
         observation = await self._observe(check, context)
-        observation = self._mark_stall(observation, started)
-        expectations = getattr(check, "expect", None) or Expect()
-        judgement = judge(observation, expectations, self.clock.wall())
+        observation = self._mark_stall(check.kind, observation, started)
+        observation = _mark_wait(observation, waited_s)
+        judgement = self._judge(check, observation, context)
         return Result(
             check=check,
             region=self.region,
@@ -107,12 +129,18 @@ class Engine:
             outcomes=tuple(replace(o, seen=self.redactor.text(o.seen)) for o in judgement.outcomes),
         )
 
+    def _judge(self, check: Check, observation: Observation, context: Context) -> Judgement:
+        try:
+            return judge(observation, getattr(check, "expect", None) or Expect(), self.clock.wall())
+        except Exception as error:  # the boundary's other half: what a target sent must not silence its check
+            context.log.error("the judgement failed by itself", exc_info=error)
+            message = f"the judgement itself failed: {type(error).__name__}: {describe(error)}"
+            return Judgement(Verdict.UNKNOWN, Reason.INTERNAL, message)
+
     async def _observe(self, check: Check, context: Context) -> Observation:
         """What the probe saw, or why it saw nothing; raises CancelledError only when we are told to stop."""
         started = self.clock.monotonic()
         task = asyncio.ensure_future(self.probes[check.kind](check, context))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
         try:
             # wait, not timeout(): a probe that swallows its cancellation must not hold the engine.
             done, _ = await asyncio.wait({task}, timeout=context.remaining_s() + OVERTIME_S)
@@ -140,14 +168,23 @@ class Engine:
             message = f"the probe itself failed: {type(error).__name__}: {describe(error)}"
             return Observation(duration_s, failure=Failure(Reason.INTERNAL, message))
 
-    def _mark_stall(self, observation: Observation, started: float) -> Observation:
+    def _mark_stall(self, kind: str, observation: Observation, started: float) -> Observation:
         stalled_s = self.stalled_since(started)
-        if stalled_s < STALL_SHOWN_S:
+        if stalled_s < STALL_SHOWN_S or kind in APART:
             return observation
         if stalled_s < STALL_UNKNOWN_S:
             return replace(observation, stalled_s=stalled_s)
         message = f"the prober itself stood still for {stalled_s:.1f}s during the run"
         return replace(observation, stalled_s=stalled_s, failure=Failure(Reason.LOOP_STALLED, message))
+
+
+def _mark_wait(observation: Observation, waited_s: float) -> Observation:
+    """A run that was cut short because it had to wait says nothing of its target."""
+    failure = observation.failure
+    if waited_s < WAIT_TOLD_S or failure is None or failure.reason is not Reason.DEADLINE:
+        return observation
+    told = f"it waited {waited_s:.1f}s for a slot and had that much less time; {failure.message}"
+    return replace(observation, failure=Failure(Reason.INTERNAL, told))
 
 
 def _clean(seen: Observation, redactor: Redactor) -> Observation:

@@ -7,12 +7,21 @@ Everything here is data. Times are seconds as floats (``_s``), sizes are bytes, 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PrivateAttr,
+    WithJsonSchema,
+    model_validator,
+)
 
 
 class Verdict(StrEnum):
@@ -178,7 +187,7 @@ class Check(Strict):
     id: Identifier
     """Stable name of the check: history, counters and incidents hang on it. Letters, digits, dot, dash, underscore."""
     kind: str
-    """What the check speaks: http, tcp, browser or api."""
+    """What the check speaks: http, tcp, browser, api or pytest."""
     title: str | None = None
     """A name for people; the id is shown where it is missing."""
     interval: Annotated[Duration, Field(ge=0.1, le=30 * 86_400)] = 30.0
@@ -211,10 +220,21 @@ class Check(Strict):
             )
         return self
 
+    _shown_target: str | None = PrivateAttr(default=None)
+
+    @property
+    def address_text(self) -> str:
+        """What is tested, as the kind of check says it."""
+        return self.id
+
     @property
     def target(self) -> str:
-        """What is tested, without credentials; the ``instance`` label. Every kind says its own."""
-        return self.id
+        """What is tested, fit to be shown; the ``instance`` label."""
+        return self.address_text if self._shown_target is None else self._shown_target
+
+    def hide_in_target(self, redact: Callable[[str], str]) -> None:
+        """Show the target only as ``redact`` leaves it: a reference may have put a secret into an address."""
+        self._shown_target = redact(self.address_text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,10 +303,14 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A file that explains a run: a screenshot, a console log."""
+    """A file that explains a run: a screenshot, a trace, what the page said."""
 
     kind: str
     path: str
+    id: str = ""
+    """Opaque, and what it is asked for by; its path is nobody's business."""
+    url: str = ""
+    """Where people find it; empty where nothing serves it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,6 +435,8 @@ class Notice:
     """(expectation, expected, seen) of what did not hold."""
     runbook: str | None = None
     tags: tuple[str, ...] = ()
+    evidence: tuple[tuple[str, str], ...] = ()
+    """(kind, URL) of what explains the failure."""
 
     @property
     def dedup_key(self) -> str:

@@ -110,6 +110,7 @@ class Scheduler:
     beat: float = 0.0
     """When the scheduler last looked at its slots, on the monotonic clock; stands still when it is stuck."""
     _entries: dict[str, _Entry] = field(default_factory=dict)
+    _leaving: dict[str, _Entry] = field(default_factory=dict)
     _heap: list[tuple[float, int, str]] = field(default_factory=list)
     _ticket: Iterator[int] = field(default_factory=itertools.count)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -167,7 +168,8 @@ class Scheduler:
         self._changed.set()
         if self._calendar is not None:
             self._calendar.shutdown(wait=False)
-        running = {e.run: e.check.id for e in self._entries.values() if e.run is not None}
+        entries = [*self._entries.values(), *self._leaving.values()]
+        running = {entry.run: entry.check.id for entry in entries if entry.run is not None}
         if not running:
             return []
         _, late = await asyncio.wait(running, timeout=grace_s)
@@ -175,6 +177,10 @@ class Scheduler:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
         return [running[task] for task in late]
+
+    async def _fire(self, check_id: str) -> None:
+        # A coroutine function: the calendar runs plain ones in a thread, where nothing can be started.
+        self.fire(check_id)
 
     def fire(self, check_id: str) -> None:
         """Run a check now, off its slots: what the calendar calls."""
@@ -188,20 +194,24 @@ class Scheduler:
         self._start(entry, now, now + entry.check.timeout)
 
     def _place(self, check: Check) -> None:
-        entry = self._entries.get(check.id)
-        if entry is not None and entry.check == check:
-            return
         plan = plan_for(check, self.region_index, self.regions, self._wall_ahead_s)
+        entry = self._entries.get(check.id)
         if entry is None:
-            entry = self._entries[check.id] = _Entry(check, plan)
+            # One that left while it ran comes back with that run, so that it never overlaps itself.
+            entry = self._leaving.pop(check.id) if check.id in self._leaving else _Entry(check, plan)
+            self._entries[check.id] = entry
             moved = True
+        elif entry.check == check and entry.plan == plan:
+            return
         else:
             moved = (entry.check.interval, entry.check.schedule) != (check.interval, check.schedule)
             if moved:
                 self._leave_calendar(entry.check)
-            entry.check, entry.plan = check, plan
+        entry.check, entry.plan = check, plan
         if moved:
             self._set_out(entry)
+        elif entry.run is None:
+            self._arm(entry)
 
     def _set_out(self, entry: _Entry) -> None:
         """Give a new or moved entry its first run, spread over the checks."""
@@ -217,7 +227,7 @@ class Scheduler:
         from apscheduler.triggers.cron import CronTrigger
 
         self._open_calendar().add_job(
-            self.fire,
+            self._fire,
             CronTrigger.from_crontab(check.schedule, timezone=check.timezone),
             args=[check.id],
             id=check.id,
@@ -242,7 +252,10 @@ class Scheduler:
         return self._calendar
 
     def _remove(self, check_id: str) -> None:
-        self._leave_calendar(self._entries.pop(check_id).check)
+        entry = self._entries.pop(check_id)
+        self._leave_calendar(entry.check)
+        if entry.run is not None:
+            self._leaving[check_id] = entry
 
     def _push(self, entry: _Entry, due: float) -> None:
         entry.due = due
@@ -263,8 +276,10 @@ class Scheduler:
                 entry.last = entry.plan.first_after(entry.last) + (slot.missed - 1) * entry.plan.interval_s
         if entry.undecided:
             due = min(due, max(now, next_recheck(entry.plan, entry.ended).at))
-        if due != entry.due and due < math.inf:
-            self._push(entry, due)
+        if due != entry.due:
+            entry.due = due
+            if due < math.inf:
+                self._push(entry, due)
 
     def _take(self, entry: _Entry, due: float, now: float) -> None:
         entry.due = math.inf
@@ -277,13 +292,32 @@ class Scheduler:
             slot = max(slot, entry.plan.first_after(slot + entry.check.timeout) - entry.plan.interval_s)
         entry.last = slot
         entry.run = asyncio.create_task(self._run(entry, slot, until), name=f"check {entry.check.id}")
+        entry.run.add_done_callback(self._report)
 
     async def _run(self, entry: _Entry, slot: float, until: float) -> None:
+        ran = True
         try:
-            if not await self.run(entry.check, slot, until):
-                self.on_missed(entry.check.id, 1)
+            ran = await self.run(entry.check, slot, until)
         finally:
             entry.run = None
             entry.ended = self.clock.monotonic()
-            if self._entries.get(entry.check.id) is entry and not self._stopping:
-                self._arm(entry)
+            if self._entries.get(entry.check.id) is entry:
+                self._go_on(entry, ran, until)
+            elif self._leaving.get(entry.check.id) is entry:
+                del self._leaving[entry.check.id]
+
+    def _go_on(self, entry: _Entry, ran: bool, until: float) -> None:
+        """After a run, or after it was given up at the next slot, which then is its own chance."""
+        if not ran:
+            self.on_missed(entry.check.id, 1)
+        if self._stopping:
+            return
+        if not ran and entry.check.schedule is None:
+            self._push(entry, until)
+        else:
+            self._arm(entry)
+
+    def _report(self, run: asyncio.Task[None]) -> None:
+        """No run dies unseen, whatever the code around it did."""
+        if not run.cancelled() and (error := run.exception()) is not None:
+            self.log.error("a run broke off", run=run.get_name(), exc_info=error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -12,9 +13,17 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import core_schema
 
 MASK = "***"
+CUT = "…"  # what a shortened text ends in
+BEGINNING = 8
+LONG = 100
 SHORTEST = 4  # masking shorter values would blot out ordinary text and still hide nothing
 
-_TELLING = re.compile(r"(?i)(pass|secret|token|api_?key|auth|signature|sig$|session|credential)")
+_TELLING = re.compile(r"(?i)pass|secret|token|key|auth|sig|session|sid$|credential|code|otp|jwt")
+
+
+def sounds_secret(name: str) -> bool:
+    """Whether what is called ``name``, a query key or a variable, is likely to hold a credential."""
+    return _TELLING.search(name) is not None
 
 
 class Secret:
@@ -60,14 +69,17 @@ class Secret:
 
 
 class Redactor:
-    """Takes every known secret out of a text, also where it was URL-encoded."""
+    """Takes every known secret out of a text: in any case, encoded or escaped, and where a cut went through it."""
 
     def __init__(self, secrets: Iterable[Secret | str] = ()) -> None:
         values = {s.reveal() if isinstance(s, Secret) else s for s in secrets}
-        spellings = {form for v in values if len(v) >= SHORTEST for form in (v, quote(v, safe=""), quote_plus(v))}
+        spellings = {form for value in values for form in _spellings(value) if len(form) >= SHORTEST}
         # Longest first: a secret that contains another must not leave its rest behind.
         ordered = sorted(spellings, key=lambda v: (-len(v), v))
-        self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+        self._pattern = re.compile("|".join(map(re.escape, ordered)), re.IGNORECASE) if ordered else None
+        # How much of a secret a cut must have left to be worth hiding, and to be no ordinary word.
+        self._beginnings = {form.casefold()[: min(BEGINNING, len(form) - 1)]: None for form in ordered}
+        self._forms = tuple(form.casefold() for form in ordered)
 
     @property
     def active(self) -> bool:
@@ -76,19 +88,41 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """``text`` with every secret replaced by ``***``."""
-        return self._pattern.sub(MASK, text) if self._pattern else text
+        if self._pattern is None:
+            return text
+        *cut, last = self._pattern.sub(MASK, text).split(CUT)
+        # Whoever shortens a text says so by the mark, but for those that just take its first hundreds of bytes.
+        tail = self._without_tail(last) if len(text) >= LONG else last
+        return CUT.join([*map(self._without_tail, cut), tail])
+
+    def _without_tail(self, text: str) -> str:
+        """``text`` without the beginning of a secret at its end, where it was cut before anyone looked."""
+        folded = text.casefold()
+        for start in range(max(0, len(text) - max(map(len, self._forms))), len(text)):
+            rest = folded[start:]
+            known = any(rest.startswith(beginning) for beginning in self._beginnings)
+            if known and any(form.startswith(rest) for form in self._forms):
+                return text[:start] + MASK
+        return text
 
     def value(self, value: Any) -> Any:
-        """The same over nested dicts, lists and tuples of plain values; keys included."""
+        """The same over the values of nested dicts, lists and tuples; keys are names, and stay."""
         if self._pattern is None:
             return value
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
-            return {self.value(key): self.value(item) for key, item in value.items()}
+            return {key: self.value(item) for key, item in value.items()}
         if isinstance(value, list | tuple):
             return type(value)(self.value(item) for item in value)
         return value
+
+
+def _spellings(value: str) -> set[str]:
+    """How a secret may look in what others make of it."""
+    lines = {line for text in (value, value.strip()) for line in (text, *text.splitlines())}
+    escaped = {form for line in lines for form in (repr(line)[1:-1], json.dumps(line)[1:-1])}
+    return {form for line in lines | escaped for form in (line, quote(line, safe=""), quote_plus(line))}
 
 
 def redact_url(url: str) -> str:
@@ -102,7 +136,7 @@ def redact_url(url: str) -> str:
 
 def _mask_pair(pair: str) -> str:
     key, equals, _ = pair.partition("=")
-    return f"{key}={MASK}" if equals and _TELLING.search(key) else pair
+    return f"{key}={MASK}" if equals and sounds_secret(key) else pair
 
 
 def secrets_in(value: Any) -> list[Secret]:
@@ -114,5 +148,6 @@ def secrets_in(value: Any) -> list[Secret]:
     if isinstance(value, list | tuple | set | frozenset):
         return [s for item in value for s in secrets_in(item)]
     if hasattr(value, "__pydantic_fields__"):
-        return [s for name in value.__pydantic_fields__ for s in secrets_in(getattr(value, name))]
+        derived = value.derived_secrets() if hasattr(value, "derived_secrets") else []
+        return [*derived, *(s for name in value.__pydantic_fields__ for s in secrets_in(getattr(value, name)))]
     return []

@@ -1,17 +1,44 @@
 """What every test shares: a clean environment, and nothing that leaves this machine."""
 
 import os
+from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
-BROWSER_FILES = ("test_browser", "test_purchase", "test_demo_browser", "test_api")
+# Those whose results hang on how soon a browser answers; the others may share the cores with anything.
+BROWSER_FILES = (
+    "test_api",
+    "test_browser_authoring",
+    "test_browser_evidence",
+    "test_browser_faults",
+    "test_browser_pool",
+    "test_browser_vitals",
+    "test_pool",
+    "test_purchase",
+)
+
+
+class OneWorkerForBrowsers(LoadScopeScheduling):
+    """Files stay together, and one worker takes all that wait for a browser: side by side they slow each other."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "browsers" if drives_a_browser(Path(file)) else file
+
+
+def drives_a_browser(file: Path) -> bool:
+    return file.stem.startswith(BROWSER_FILES)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneWorkerForBrowsers:
+    return OneWorkerForBrowsers(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two workers: one takes all the browsers, which would only slow each other down, and files stay together."""
-    for item in items:
-        browsing = item.path.stem.startswith(BROWSER_FILES)
-        item.add_marker(pytest.mark.xdist_group("browsers" if browsing else item.path.stem))
+    """The longest scope begins first."""
+    items.sort(key=lambda item: not drives_a_browser(item.path))
 
 
 @pytest.fixture(autouse=True)

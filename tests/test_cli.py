@@ -87,6 +87,9 @@ def test_an_unknown_exits_3_and_never_passes_for_down(config: Path, tmp_path: Pa
         (["serve", "--config", "regions.yaml"], "several regions are listed"),
         (["serve", "--region", "eu"], "PLANTED_KEY"),
         (["fly"], "fly"),
+        (["run", "http://[::1"], "is no URL"),
+        (["run", "fine", "--json", "."], "is a directory"),
+        (["serve", "--config", "regions.yaml", "--region", "eu", "--listen", "foo"], "expected host:port"),
     ],
 )
 def test_what_the_user_did_wrong_is_exit_2_and_a_clear_line(config: Path, arguments: list[str], said: str) -> None:
@@ -218,3 +221,16 @@ def test_strict_validation_refuses_what_serve_would(config: Path) -> None:
     assert "but 1 not set here" in prober("validate", cwd=config.parent).stdout
     strict = prober("validate", "--strict", "--config", "probes.yaml", cwd=config.parent)
     assert (strict.returncode, "PLANTED_KEY" in strict.stderr) == (2, True)
+
+
+def test_no_target_is_lost_where_two_would_have_the_same_id(tmp_path: Path) -> None:
+    targets = [
+        "tcp://127.0.0.1:1",
+        "tcp://127.0.0.1:2",
+        "http://127.0.0.1:3/?a",
+        "http://127.0.0.1:3/?b",
+        "http://127.0.0.1:3/?a",
+    ]
+    done = prober("run", *targets, "--json", "-", cwd=tmp_path)
+    ids = [result["check"] for result in json.loads(done.stdout)["results"]]
+    assert (len(ids), len(set(ids))) == (4, 4)

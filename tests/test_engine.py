@@ -8,7 +8,7 @@ from fakes.moved import run_moved
 from prober.clock import MovedClock
 from prober.engine import OVERTIME_S, Engine
 from prober.faults import ProbeError
-from prober.model import Check, Observation, Reason, Result, Verdict
+from prober.model import Check, Failure, Observation, Reason, Result, Verdict
 from prober.net import Net
 from prober.probes import Context, Probe
 
@@ -111,6 +111,44 @@ def test_runs_over_the_cap_wait_for_a_place_and_are_missed_at_their_next_slot() 
     assert [result is None for result, _ in outcome] == [False, False, True]
 
 
+def journeys(*takes_s: float) -> list[tuple[Result | None, float | None]]:
+    """Journeys of a 5 s timeout asked for at once where one may run at a time; with the time each was given."""
+    given: list[float | None] = [None] * len(takes_s)
+
+    async def probe(check: Check, context: Context) -> Observation:
+        left_s = given[int(check.id)] = context.remaining_s()
+        await asyncio.sleep(min(takes_s[int(check.id)], left_s))
+        late = takes_s[int(check.id)] > left_s
+        return Observation(1.0, failure=Failure(Reason.DEADLINE, "Pay: still running") if late else None)
+
+    async def main(clock: MovedClock) -> list[tuple[Result | None, float | None]]:
+        engine = Engine("eu", {"api": probe}, {"api": 1}, Net(), clock)
+        now = clock.monotonic()
+        checks = [Check(id=str(index), kind="api", interval="10s", timeout="5s") for index in range(len(takes_s))]
+        runs = (engine.run_slot(check, now, now + 10, lambda _: None) for check in checks)
+        return list(zip(await asyncio.gather(*runs), given, strict=True))
+
+    return run_moved(main)
+
+
+def test_a_journey_has_less_time_by_what_it_waited_and_is_missed_when_half_of_it_is_gone() -> None:
+    outcome = journeys(1, 1, 1, 1)
+    assert [result and result.verdict for result, _ in outcome] == [Verdict.UP, Verdict.UP, Verdict.UP, None]
+    assert [given for _, given in outcome] == [pytest.approx(5), pytest.approx(4), pytest.approx(3), None]
+
+
+def test_a_journey_cut_short_by_its_wait_says_nothing_of_its_target() -> None:
+    (first, _), (second, _) = journeys(2, 4)
+    assert first is not None
+    assert first.verdict is Verdict.UP
+    assert second is not None
+    assert (second.verdict, second.reason) == (Verdict.UNKNOWN, Reason.INTERNAL)
+    assert second.message == "it waited 2.0s for a slot and had that much less time; Pay: still running"
+    (alone, _) = journeys(6)[0]
+    assert alone is not None
+    assert (alone.verdict, alone.reason) == (Verdict.DOWN, Reason.DEADLINE)
+
+
 def test_a_cancelled_run_has_no_result_and_gives_its_place_back() -> None:
     async def main(clock: MovedClock) -> Result:
         engine = Engine("eu", {"fake": slow}, {"fake": 1}, Net(), clock)
@@ -121,3 +159,29 @@ def test_a_cancelled_run_has_no_result_and_gives_its_place_back() -> None:
         return await engine.run(check())
 
     assert run_moved(main).verdict is Verdict.UP
+
+
+def test_a_judgement_that_fails_by_itself_is_unknown_and_not_silence() -> None:
+    class Broken(Check):
+        @property
+        def expect(self) -> Any:
+            raise ZeroDivisionError("division by zero")
+
+    async def main(clock: MovedClock) -> Result:
+        engine = Engine("eu", {"fake": fine}, {}, Net(), clock)
+        return await engine.run(Broken(id="a", kind="fake", interval="10s", timeout="5s"))
+
+    assert run_moved(main).reason is Reason.INTERNAL
+
+
+def test_an_engine_is_idle_only_when_nobody_waits_for_a_place_any_more() -> None:
+    async def main(clock: MovedClock) -> float:
+        engine = Engine("eu", {"fake": slow}, {"fake": 1}, Net(), clock)
+        began = clock.monotonic()
+        runs = [asyncio.ensure_future(engine.run(check())) for _ in range(3)]
+        await asyncio.sleep(0.5)
+        await engine.idle()
+        await asyncio.gather(*runs)
+        return clock.monotonic() - began
+
+    assert run_moved(main) == pytest.approx(6, abs=0.1)

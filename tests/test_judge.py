@@ -186,3 +186,21 @@ def test_a_broken_budget_names_the_page_and_the_element() -> None:
 def test_a_budget_that_cannot_be_read_is_a_mistake_of_the_config(budgets: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         BrowserExpect(budgets=budgets)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("contains(name, id)", {"name": "x", "id": 5}),
+        ("ceil(price)", b'{"price": 1e400}'),
+        ("avg(prices)", b'{"prices": [%s]}' % (b"9" * 400)),
+        ("sort_by(rows, &a)", {"rows": [{"a": 1}, {"a": "b"}]}),
+    ],
+)
+def test_a_document_that_breaks_a_json_function_is_down_not_silence(path: str, body: object) -> None:
+    assert judged({"json": {path: True}}, answer(body=body)).reason is Reason.JSON
+
+
+def test_what_must_not_occur_cannot_be_told_of_a_body_that_was_cut() -> None:
+    assert judged({"body": {"not_contains": "Error"}}, answer(body=b"fine", truncated=True)).reason is Reason.BODY
+    assert judged({"body": {"contains": "fine"}}, answer(body=b"fine", truncated=True)).verdict is Verdict.UP

@@ -104,7 +104,7 @@ def test_an_order_is_cancelled_also_when_a_later_step_fails(shop: Shop, tmp_path
     httpx.delete(f"{shop.url}/dials").raise_for_status()
     free = shop.free_seats()
     broken = tmp_path / "purchase.py"
-    broken.write_text(PURCHASE.read_text().replace("to_have_count(SEATS)", "to_have_count(SEATS + 1, timeout=500)"))
+    broken.write_text(PURCHASE.read_text().replace("to_have_count(params.seats)", "to_have_count(9, timeout=500)"))
     seen = shop.browser.run_file(broken, timeout_s=40.0)
     assert seen.failure is not None
     assert seen.failure.message.startswith("Confirmation: ")

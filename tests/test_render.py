@@ -23,7 +23,7 @@ def result(name: str, verdict: Verdict, reason: Reason = Reason.OK, message: str
         facts={"status": 200},
         steps=(Step("Browse [events]", verdict, 0.5, message, (page,)),) if name == "purchase" else (),
         measures=(Measure("order_total", 98.0, "EUR", {"event": "1"}),),
-        artifacts=(Artifact("screenshot", "artifacts/a.png"),) if verdict is Verdict.DOWN else (),
+        artifacts=(Artifact("screenshot", "artifacts/a.png", "5f0a"),) if verdict is Verdict.DOWN else (),
     )
     outcomes = (Outcome("status", verdict, reason, "200", "503"),)
     return Result(

@@ -225,8 +225,9 @@ def test_a_cron_check_runs_when_its_calendar_says() -> None:
         trigger = bench.scheduler._calendar.get_job("a").trigger
         monday = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
         assert trigger.get_next_fire_time(None, monday).isoformat() == "2026-11-24T07:00:00+01:00"
-        bench.scheduler.fire("a")
-        bench.scheduler.fire("a")
+        job = bench.scheduler._calendar.get_job("a")
+        await job.func(*job.args)
+        await job.func(*job.args)
         await asyncio.sleep(1)
         bench.scheduler.update([])
         assert bench.scheduler._calendar.get_jobs() == []
@@ -235,3 +236,85 @@ def test_a_cron_check_runs_when_its_calendar_says() -> None:
         return bench.starts["a"]
 
     assert len(run_moved(main)) == 1
+
+
+def test_the_calendar_itself_starts_a_run_when_the_time_comes() -> None:
+    async def main() -> list[float]:
+        started = asyncio.Event()
+        bench = Bench(MovedClock(), run_s=0.0)
+
+        async def run(check: Check, slot: float, until: float) -> bool:
+            started.set()
+            return True
+
+        bench.scheduler.run = run
+        bench.scheduler.update([check(schedule="0 7 * * *")])
+        bench.scheduler._calendar.modify_job("a", next_run_time=datetime.now(UTC))
+        await asyncio.wait_for(started.wait(), 10)
+        return await bench.scheduler.stop(1.0)
+
+    assert asyncio.run(main()) == []
+
+
+def test_a_check_that_is_never_given_a_place_tries_at_every_slot() -> None:
+    async def main(clock: MovedClock) -> None:
+        bench = Bench(clock)
+        slots: list[float] = []
+
+        async def full(check: Check, slot: float, until: float) -> bool:
+            slots.append(slot)
+            await asyncio.sleep(until - clock.monotonic())
+            return False
+
+        bench.scheduler.run = full
+        bench.scheduler.update([check()])
+        await bench.let(100)
+        assert {round(b - a, 3) for a, b in itertools.pairwise(slots[1:])} == {10.0}
+        assert bench.missed["a"] == pytest.approx(len(slots), abs=1)
+
+    run_moved(main)
+
+
+def test_a_check_that_leaves_and_comes_back_while_it_runs_does_not_overlap_itself() -> None:
+    async def main(clock: MovedClock) -> None:
+        bench = Bench(clock, run_s=8.0)
+        bench.scheduler.update([check()])
+        await bench.let(11)
+        bench.scheduler.update([])
+        bench.scheduler.update([check()])
+        await bench.let(60)
+        assert len(bench.starts["a"]) >= 5
+
+    run_moved(main)
+
+
+def test_a_cron_check_that_settles_is_not_checked_once_more() -> None:
+    async def main(clock: MovedClock) -> int:
+        bench = Bench(clock, run_s=0.1)
+        bench.scheduler.update([check(schedule="0 7 * * *")])
+        serving = asyncio.create_task(bench.scheduler.serve())
+        bench.scheduler.fire("a")
+        bench.scheduler.set_undecided("a", True)
+        await asyncio.sleep(8)
+        bench.scheduler.set_undecided("a", False)
+        seen = len(bench.starts["a"])
+        await asyncio.sleep(60)
+        serving.cancel()
+        await bench.scheduler.stop(1.0)
+        return len(bench.starts["a"]) - seen
+
+    assert run_moved(main) == 0
+
+
+def test_a_changed_list_of_regions_moves_the_slots_of_unchanged_checks() -> None:
+    async def main(clock: MovedClock) -> None:
+        bench = Bench(clock)
+        bench.scheduler.update([check()])
+        await bench.let(21)
+        before = bench.starts["a"][-1]
+        bench.scheduler.region_index, bench.scheduler.regions = 1, 2
+        bench.scheduler.update([check()])
+        await bench.let(40)
+        assert (bench.starts["a"][-1] - before) % 10 == pytest.approx(5, abs=0.01)
+
+    run_moved(main)

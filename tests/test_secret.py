@@ -34,8 +34,23 @@ def test_a_secret_inside_a_longer_one_does_not_leave_its_rest() -> None:
     assert Redactor(["token", "token-long"]).text("token-long token") == "*** ***"
 
 
-def test_nested_values_are_redacted_with_their_keys() -> None:
-    assert Redactor(["canary"]).value({"canary": ["a canary", 1, ("canary",)]}) == {"***": ["a ***", 1, ("***",)]}
+def test_nested_values_are_redacted_and_their_keys_stay() -> None:
+    assert Redactor(["canary"]).value({"canary": ["a canary", 1, ("canary",)]}) == {"canary": ["a ***", 1, ("***",)]}
+
+
+def test_a_secret_that_was_cut_does_not_show_its_beginning() -> None:
+    redactor = Redactor(["CANARY-0123456789"])
+    assert redactor.text("x" * 200 + "CANARY-01234") == "x" * 200 + "***"
+    assert redactor.text("heard CANARY-01234… and more") == "heard ***… and more"
+    assert redactor.text("heard CAN and more") == "heard CAN and more"
+    assert redactor.text("CANARY-0") == "CANARY-0"
+
+
+def test_a_secret_is_found_in_any_case_escaped_and_line_by_line() -> None:
+    redactor = Redactor(["AUTH Canary\r\n", "two\nlines-of-it"])
+    assert redactor.text("auth canary") == "***"
+    assert redactor.text(repr(b"AUTH Canary\r\n")) == "b'***'"
+    assert redactor.text("only lines-of-it") == "only ***"
 
 
 def test_a_url_loses_its_user_its_fragment_and_telling_query_values() -> None:

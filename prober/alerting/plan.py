@@ -21,6 +21,7 @@ from prober.store import Told
 
 TEXT_CHARS = 500
 EXPECTATIONS = 10
+EVIDENCE = 6
 REMOVED = "no longer watched: the check was removed from the configuration or disabled"
 
 
@@ -97,13 +98,16 @@ def _open(transition: Transition, result: Result, routes: Iterable[Route], incid
         expected=_unmet(result),
         runbook=check.runbook,
         tags=check.tags,
+        evidence=_evidence(result),
     )
     incident = Incident(incident_id, check.id, transition.region, result.reason, trigger.message, transition.since)
     return Plan(Told(incident, trigger, channels), _addressed(trigger, channels))
 
 
 def _close(told: Told, at: float, message: str) -> Plan:
-    notice = replace(told.trigger, kind=NoticeKind.RESOLVE, message=message, at=at, failures=0, expected=())
+    notice = replace(
+        told.trigger, kind=NoticeKind.RESOLVE, message=message, at=at, failures=0, expected=(), evidence=()
+    )
     closed = replace(told, incident=replace(told.incident, closed_at=at))
     return Plan(closed, _addressed(notice, told.channels))
 
@@ -115,6 +119,11 @@ def _addressed(notice: Notice, channels: Iterable[str]) -> tuple[tuple[str, Noti
 def _unmet(result: Result) -> tuple[tuple[str, str, str], ...]:
     unmet = [outcome for outcome in result.outcomes if outcome.verdict is not Verdict.UP]
     return tuple((o.expectation, _cut(o.expected), _cut(o.seen)) for o in unmet[:EXPECTATIONS])
+
+
+def _evidence(result: Result) -> tuple[tuple[str, str], ...]:
+    linked = [(artifact.kind, artifact.url) for artifact in result.observation.artifacts if artifact.url]
+    return tuple(linked[-EVIDENCE:])  # of several tries the last one knows most
 
 
 def _cut(text: str) -> str:

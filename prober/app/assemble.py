@@ -62,7 +62,7 @@ async def open_engine(
 
 
 def _caps(config: Config) -> Mapping[str, int]:
-    return {**config.concurrency, "browser": config.browser.slot_count()}
+    return config.caps()
 
 
 async def _open_probes(
@@ -73,7 +73,10 @@ async def _open_probes(
     for kind in sorted(set(kinds)):
         module = import_module(KINDS[kind])
         if hasattr(module, "open_probe"):
-            probes[kind] = await stack.enter_async_context(module.open_probe(config.browser, environ, base))
+            # A browser has slots of its own; the other kinds with workers are told their cap.
+            sized = {"slots": config.concurrency[kind]} if kind in config.concurrency else {}
+            opened = module.open_probe(config.browser, environ, base, **sized)
+            probes[kind] = await stack.enter_async_context(opened)
         elif hasattr(module, "request"):
             if curl is None:
                 curl = Curl()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -39,6 +41,7 @@ async def run_demo(config_path: Path, region: str | None, environ: Mapping[str, 
     """Run both until Ctrl-C or SIGTERM. Raises UserFault when one of them cannot start."""
     console = open_console()
     listen = f"{SHOP[0]}:{_free_port(SHOP)}"
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, _cancel, asyncio.current_task())
     async with _shop(listen) as url:
         with TemporaryDirectory(prefix="prober-demo-") as kept:
             surroundings = {
@@ -57,6 +60,12 @@ async def run_demo(config_path: Path, region: str | None, environ: Mapping[str, 
                 finally:
                     board.stop()
     console.print("stopped")
+
+
+def _cancel(task: asyncio.Task[Any] | None) -> None:
+    """SIGTERM before ``serve`` listens to it: everything that was started is ended on the way out."""
+    if task is not None:
+        task.cancel()
 
 
 def _free_port(wanted: tuple[str, int]) -> int:
@@ -101,6 +110,7 @@ async def _shop(listen: str) -> AsyncIterator[str]:
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
+        preexec_fn=_die_with_parent,
     )
     try:
         await _wait_until_ready(url, process)
@@ -111,12 +121,20 @@ async def _shop(listen: str) -> AsyncIterator[str]:
         await process.communicate()
 
 
+def _die_with_parent() -> None:
+    """Also where we are killed outright: prctl(2), PR_SET_PDEATHSIG."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
 async def _wait_until_ready(url: str, process: asyncio.subprocess.Process) -> None:
-    async with httpx.AsyncClient(trust_env=False) as client, asyncio.timeout(READY_WITHIN_S):
+    end = asyncio.get_running_loop().time() + READY_WITHIN_S
+    async with httpx.AsyncClient(trust_env=False) as client:
         while process.returncode is None:
             try:
                 await client.get(f"{url}/health")
             except httpx.TransportError:
+                if asyncio.get_running_loop().time() > end:
+                    raise UserFault(f"the demo shop did not start within {READY_WITHIN_S:g}s") from None
                 await asyncio.sleep(0.1)
             else:
                 return

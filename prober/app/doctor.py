@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from rich.table import Table
 from rich.text import Text
@@ -18,7 +19,7 @@ from prober.clock import SystemClock
 from prober.config import Loaded
 from prober.faults import ProbeError
 from prober.model import Check, Result
-from prober.net import Net
+from prober.net import Net, has_route, literal
 from prober.secret import Redactor
 from prober.selfwatch import descriptors, raise_descriptor_limit
 
@@ -45,6 +46,7 @@ async def examine(loaded: Loaded, environ: Mapping[str, str]) -> tuple[Table, bo
         Finding("python", sys.version_info >= (3, 11), sys.version.split()[0]),
         *await _browser(loaded, environ),
         await _resolver(loaded),
+        _egress(),
         _clock(),
         _disk(loaded.base),
         _descriptors(),
@@ -93,8 +95,8 @@ async def _blank_page(loaded: Loaded, environ: Mapping[str, str]) -> Result:
 
 async def _resolver(loaded: Loaded) -> Finding:
     """Ask for a name of the configuration, or for localhost where there is none."""
-    names = [host for check in loaded.config.checks if (host := getattr(check, "host", None))]
-    name = next((host for host in names if not host.replace(".", "").isdigit()), "localhost")
+    places = (urlsplit(c.target if "://" in c.target else f"//{c.target}").hostname for c in loaded.config.checks)
+    name = next((host for host in places if host and "." in host and literal(host) is None), "localhost")
     net, clock = Net(), SystemClock()
     try:
         found = await net.resolve(name, "any", clock.monotonic() + RESOLVE_WITHIN_S, clock)
@@ -103,6 +105,12 @@ async def _resolver(loaded: Loaded) -> Finding:
     finally:
         await asyncio.shield(net.close())
     return Finding("resolver", True, f"{name} is {found.addresses[0]}, in {found.duration_s * 1000:.1f} ms")
+
+
+def _egress() -> Finding:
+    """Whether this machine knows a way out at all; that it leads anywhere only a check can tell."""
+    ways = [name for name, address in (("IPv4", "192.0.2.1"), ("IPv6", "2001:db8::1")) if has_route(address)]
+    return Finding("egress", bool(ways), f"a route for {' and '.join(ways)}" if ways else "no route", needed=False)
 
 
 def _clock() -> Finding:

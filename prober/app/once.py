@@ -13,8 +13,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.live import Live
 
+from prober.app.artifacts import Archive, kept_of, write_index
 from prober.app.assemble import open_engine, open_sink, redactor_for, require_resolved
+from prober.app.exhibits import exhibit_of
 from prober.app.logs import configure_logs
+from prober.app.settings import parse_settings
 from prober.app.targets import choose_region, select
 from prober.clock import SystemClock
 from prober.config import Loaded
@@ -22,6 +25,7 @@ from prober.engine import Engine
 from prober.faults import UserFault
 from prober.model import Check, Result
 from prober.render.junit import junit
+from prober.render.report import html_report
 from prober.render.results import document, exit_code
 from prober.render.terminal import console as open_console
 from prober.render.terminal import line, progress, report
@@ -38,9 +42,13 @@ class RunOptions:
     environ: Mapping[str, str]
     region: str | None = None
     tags: Sequence[str] = ()
+    settings: Sequence[str] = ()
+    """NAME=VALUE for the params of journeys."""
     json_path: str | None = None
     junit_path: Path | None = None
     artifacts: Path | None = None
+    report_path: Path | None = None
+    trace: str | None = None
     headed: bool = False
     publish: bool = False
 
@@ -48,15 +56,12 @@ class RunOptions:
 async def run_once(loaded: Loaded, options: RunOptions) -> int:
     """Run what was asked for and report it; returns the exit code. Raises UserFault for what cannot be run."""
     region = choose_region(loaded.config.regions, options.region, options.environ, first=True)
-    checks = select(loaded, options.targets, options.tags, region)
+    checks = select(loaded, options.targets, options.tags, region, parse_settings(options.settings))
     require_resolved(loaded, checks, "browser", *(("sinks",) if options.publish else ()))
-    if options.headed:
-        browser = loaded.config.browser.model_copy(update={"headless": False})
-        loaded = replace(loaded, config=loaded.config.model_copy(update={"browser": browser}))
-    redactor = redactor_for(loaded)
-    configure_logs(redactor, loaded.config.logs.format, "warning")
-    for path in (options.json_path, options.junit_path):
-        _require_parent(path)
+    loaded = _as_asked(loaded, options)
+    configure_logs(redactor_for(loaded), loaded.config.logs.format, "warning")
+    for path in (options.json_path, options.junit_path, options.report_path):
+        _require_writable(path)
     clock = SystemClock()
     artifacts = options.artifacts or loaded.base / loaded.config.artifacts.dir
     started = time.monotonic()
@@ -65,16 +70,44 @@ async def run_once(loaded: Loaded, options: RunOptions) -> int:
     async with open_engine(loaded, kinds, region, clock, options.environ, artifacts=artifacts) as engine:
         results = await _run_all(engine, checks, console)
     duration_s = time.monotonic() - started
+    for result in results:
+        if files := kept_of(result):
+            write_index(artifacts / result.check.id / result.run_id, files)
     if options.publish:
-        _publish(loaded, results)
+        _publish(loaded, results, artifacts)
     console.print(report(results, duration_s))
-    _write(results, duration_s, options, redactor)
+    _write(results, duration_s, options)
+    if options.report_path:
+        _write_report(results, duration_s, options.report_path, redactor_for(loaded))
     return exit_code(results)
 
 
-def _require_parent(path: str | Path | None) -> None:
-    if path not in (None, "-") and not Path(str(path)).absolute().parent.is_dir():
-        raise UserFault(f"{path}: its directory does not exist")
+def _as_asked(loaded: Loaded, options: RunOptions) -> Loaded:
+    """``loaded`` with what the command line says of browsers."""
+    browser, evidence = loaded.config.browser, dict[str, str]()
+    if options.trace:
+        evidence["trace"] = options.trace
+    if options.report_path:
+        evidence["keep"] = "always"
+    changes = {
+        "headless": browser.headless and not options.headed,
+        "evidence": browser.evidence.model_copy(update=evidence),
+    }
+    return replace(loaded, config=loaded.config.model_copy(update={"browser": browser.model_copy(update=changes)}))
+
+
+def _require_writable(path: str | Path | None) -> None:
+    """Find out before the run, not after it, that its results could not be written."""
+    if path in (None, "-"):
+        return
+    try:
+        Path(str(path)).touch()
+    except FileNotFoundError:
+        raise UserFault(f"{path}: its directory does not exist") from None
+    except OSError as error:
+        raise UserFault(f"{path}: cannot be written: {error.strerror}") from None
+    if Path(str(path)).is_dir():
+        raise UserFault(f"{path}: is a directory")
 
 
 async def _run_all(engine: Engine, checks: Sequence[Check], console: Console) -> list[Result]:
@@ -97,20 +130,33 @@ async def _run_all(engine: Engine, checks: Sequence[Check], console: Console) ->
     return [done[check.id] for check in checks]
 
 
-def _publish(loaded: Loaded, results: Sequence[Result]) -> None:
+def _publish(loaded: Loaded, results: Sequence[Result], artifacts: Path) -> None:
     for spec in loaded.config.sinks:
         sink = open_sink(spec)
         for result in results:
             sink.offer(result)
         sink.close(PUBLISH_GRACE_S)
+    if loaded.config.artifacts.s3:
+        archive = Archive(artifacts, loaded.config.artifacts)
+        archive.start()
+        for result in results:
+            archive.offer(result)
+        archive.close(PUBLISH_GRACE_S)
 
 
-def _write(results: Sequence[Result], duration_s: float, options: RunOptions, redactor: Redactor) -> None:
+def _write(results: Sequence[Result], duration_s: float, options: RunOptions) -> None:
     if options.json_path:
-        text = json.dumps(redactor.value(document(results, duration_s)), indent=2) + "\n"
+        text = json.dumps(document(results, duration_s), indent=2) + "\n"
         if options.json_path == "-":
             sys.stdout.write(text)
         else:
             Path(options.json_path).write_text(text, encoding="utf-8")
     if options.junit_path:
-        options.junit_path.write_text(redactor.text(junit(results, duration_s)), encoding="utf-8")
+        options.junit_path.write_text(junit(results, duration_s), encoding="utf-8")
+
+
+def _write_report(results: Sequence[Result], duration_s: float, path: Path, redactor: Redactor) -> None:
+    titles = {result.check.id: result.check.title or "" for result in results}
+    exhibits = [exhibit_of(result, redactor) for result in results]
+    text = html_report(document(results, duration_s), titles, exhibits)
+    path.write_text(text, encoding="utf-8")

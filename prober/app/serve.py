@@ -51,7 +51,10 @@ async def serve_until_told(path: Path, options: ServeOptions) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP and a changed file reload. Raises UserFault when it cannot start."""
     loaded = load(path, options.environ, lenient=False)
     region = choose_region(loaded.config.regions, options.region, options.environ, first=False)
-    host, port = parse_listen(options.listen or loaded.config.web.listen)
+    try:
+        host, port = parse_listen(options.listen or loaded.config.web.listen)
+    except ValueError as error:
+        raise UserFault(f"--listen {options.listen}: {error}") from None
     configure_logs(redactor_for(loaded), loaded.config.logs.format, loaded.config.logs.level)
     raise_descriptor_limit()
     sys.setswitchinterval(SWITCH_S)
@@ -115,10 +118,15 @@ async def _reload_when_changed(
             choose_region(fresh.config.regions, service.region, {}, first=False)
             if fresh.digest != digest:
                 await service.reload(fresh)
+            service.confirm_reload()
         except UserFault as fault:
             service.refuse_reload()
             errors = fault.errors if isinstance(fault, ConfigFault) else [fault]
             _log.error("reload refused, the old configuration goes on", errors=[str(error) for error in errors])
+            continue
+        except Exception as error:  # the daemon's boundary: whatever a reload runs into, what runs goes on
+            service.refuse_reload()
+            _log.error("reload failed, the old configuration goes on", exc_info=error)
             continue
         loaded, digest, look = fresh, fresh.digest, _look(path, fresh)
 
@@ -126,7 +134,7 @@ async def _reload_when_changed(
 def _look(path: Path, loaded: Loaded) -> tuple[object, ...]:
     """What tells that a file may have changed, without reading it."""
     journeys = {getattr(check, "journey", "").partition("::")[0] for check in loaded.config.checks}
-    files = [path, *(loaded.base / name for name in sorted(journeys) if name)]
+    files = [path, *loaded.files, *(loaded.base / name for name in sorted(journeys) if name)]
     return tuple(_stamp(file) for file in files)
 
 

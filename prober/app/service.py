@@ -13,8 +13,10 @@ from typing import Any
 import structlog
 
 from prober.alerting import Recorder
+from prober.app.artifacts import Archive
 from prober.app.assemble import open_engine, open_sink, redactor_for
 from prober.app.logs import configure_logs
+from prober.app.pools import pools_of
 from prober.app.targets import in_region
 from prober.app.telemetry import Reloads, SelfMetrics, registry_of
 from prober.app.upkeep import keep_tidy
@@ -22,6 +24,7 @@ from prober.clock import Clock
 from prober.config import Config, Loaded
 from prober.delivery import Delivery
 from prober.engine import Engine
+from prober.faults import UserFault
 from prober.model import Check, Result, Verdict
 from prober.notify import CHANNELS, Notifier
 from prober.schedule import Scheduler
@@ -29,7 +32,7 @@ from prober.selfwatch import Heartbeat, LoopWatch
 from prober.sinks import Sink, SinkSpec
 from prober.sinks.prometheus import Exposition
 from prober.state import State
-from prober.store import Store
+from prober.store import Store, StoreFault
 from prober.web import Health, Row, View, WebServer, create_app
 
 GRACE_S = 10.0
@@ -57,7 +60,7 @@ class Service:
     clock: Clock
     on_result: Callable[[Result], None]
     checks: tuple[Check, ...] = ()
-    _ids: frozenset[str] = frozenset()
+    _known: Mapping[str, Check] = field(default_factory=dict)
     _latest: dict[str, Result] = field(default_factory=dict)
     _states: dict[str, State] = field(default_factory=dict)
     _sinks: dict[str, tuple[SinkSpec, Sink]] = field(default_factory=dict)
@@ -94,15 +97,19 @@ class Service:
         )
         self._reloads = Reloads(loaded.digest, True, self.clock.wall())
         self._scheduler = Scheduler(self.clock, self._run, self._exposition.count_missed, *self._place(config))
+        self._archive = _open_archive(loaded)
         self._web = WebServer(create_app(self._view()), host, port)
         self._web.start()
         self._ending.callback(self._web.stop, FLUSH_S)
         self._engines = await self._open_engines(loaded)
-        self._calendar = keep_tidy(config, loaded.base, self._store, self.clock)
+        self._calendar = keep_tidy(lambda: self._loaded, lambda: self._archive, self._store, self.clock)
         self._ending.callback(lambda: self._calendar.shutdown(wait=False))
         self._adopt(loaded)
         self._delivery.start()
-        self._recorder.start(self.checks, config.routes)
+        try:
+            self._recorder.start(self.checks, config.routes)
+        except StoreFault as fault:
+            raise UserFault(f"the store {self._store.path} cannot be read: {fault}") from None
         self._scheduler.update(self.checks)
 
     async def watch(self) -> None:
@@ -117,12 +124,15 @@ class Service:
         for name in ("store", "web", "job"):
             if getattr(config, name) != getattr(before, name):
                 _log.warning("a change that takes effect at the next start", section=name)
+        # All that can fail comes first; what follows only puts what was built into its place.
+        notifiers = _notifiers(config)
         old = self._engines
-        if self._engine_key(loaded) != old.key:
-            self._engines = await self._open_engines(loaded)
-            self._spawn(_close_when_idle(old))
+        fresh = await self._open_engines(loaded) if self._engine_key(loaded) != old.key else old
         configure_logs(redactor_for(loaded), config.logs.format, config.logs.level)
-        self._delivery.configure(_notifiers(config))
+        self._engines = fresh
+        if fresh is not old:
+            self._spawn(_close_when_idle(old))
+        self._delivery.configure(notifiers)
         self._adopt(loaded)
         self._recorder.configure(self.checks, config.routes)
         self._scheduler.region_index, self._scheduler.regions = self._place(config)
@@ -134,6 +144,10 @@ class Service:
     def refuse_reload(self) -> None:
         """The configuration on disk cannot be used; what runs goes on."""
         self._reloads.successful = False
+
+    def confirm_reload(self) -> None:
+        """The configuration on disk is the one that runs, again."""
+        self._reloads.successful = True
 
     async def stop(self) -> None:
         """Take no more slots, let runs end, flush every queue, close everything."""
@@ -149,6 +163,7 @@ class Service:
                 self._heartbeat_task.cancel()
             await asyncio.to_thread(self._recorder.close, FLUSH_S)
             await asyncio.to_thread(self._delivery.close, FLUSH_S)
+            await asyncio.to_thread(self._archive.close, FLUSH_S)
             await asyncio.gather(*(asyncio.to_thread(sink.close, FLUSH_S) for _, sink in self._sinks.values()))
         await self._ending.aclose()
 
@@ -159,16 +174,18 @@ class Service:
         result = await engine.run_slot(check, slot, until, self._exposition.observe_lag)
         if result is None:
             return False
-        if check.id in self._ids:
+        if self._known.get(check.id) == check:  # a reload may have changed or removed it meanwhile
             self._publish(result)
         return True
 
     def _publish(self, result: Result) -> None:
+        result = self._archive.linked(result)
+        self._recorder.put(result)  # first: nothing that only shows or copies may come between a result and its alert
         self._latest[result.check.id] = result
         self._exposition.offer(result)
         for _, sink in self._sinks.values():
             sink.offer(result)
-        self._recorder.put(result)
+        self._archive.offer(result)
         self.on_result(result)
 
     def _hand_over_state(self, check_id: str, state: State) -> None:
@@ -178,6 +195,8 @@ class Service:
 
     def _take_state(self, check_id: str, state: State) -> None:
         """A state that was committed: shown from now on, and deciding on re-checks."""
+        if check_id not in self._known:
+            return
         self._states[check_id] = state
         self._exposition.set_state(check_id, state.verdict, state.failures)
         self._scheduler.set_undecided(check_id, state.undecided)
@@ -188,8 +207,8 @@ class Service:
         """Checks, sinks and the heartbeat of ``loaded`` from now on."""
         self._loaded = loaded
         self.checks = tuple(check for check in loaded.config.checks if in_region(check, self.region))
-        before, self._ids = self._ids, frozenset(check.id for check in self.checks)
-        for gone in before - self._ids:
+        before, self._known = self._known, {check.id: check for check in self.checks}
+        for gone in before.keys() - self._known.keys():
             self._exposition.remove(gone)
             self._latest.pop(gone, None)
             self._states.pop(gone, None)
@@ -197,6 +216,9 @@ class Service:
             self._exposition.add(check)
         self._adopt_sinks(loaded.config.sinks)
         self._adopt_heartbeat(loaded.config)
+        if loaded.config.artifacts != self._archive.spec:
+            before_archive, self._archive = self._archive, _open_archive(loaded)
+            self._spawn(asyncio.to_thread(before_archive.close, FLUSH_S))
 
     def _adopt_sinks(self, specs: Sequence[SinkSpec]) -> None:
         wanted = {f"{spec.kind}-{index}" if index else spec.kind: spec for index, spec in enumerate(specs)}
@@ -226,7 +248,7 @@ class Service:
     def _engine_key(self, loaded: Loaded) -> object:
         config = loaded.config
         kinds = frozenset(check.kind for check in config.checks if in_region(check, self.region))
-        return kinds, config.browser, config.concurrency, config.artifacts, loaded.secrets
+        return kinds, config.browser, config.concurrency, config.artifacts, frozenset(loaded.secrets)
 
     async def _open_engines(self, loaded: Loaded) -> _Engines:
         key = self._engine_key(loaded)
@@ -260,6 +282,8 @@ class Service:
             self._delivery,
             lambda: {name: sink for name, (_, sink) in self._sinks.items()},
             lambda: self._heartbeat,
+            lambda: pools_of(self._engines.engine.probes) if hasattr(self, "_engines") else {},
+            lambda: self._archive.uploads,
         )
         return View(
             region=self.region,
@@ -269,6 +293,7 @@ class Service:
             healthy=self._healthy,
             ready=self._ready,
             clock=self.clock,
+            artifact=lambda identity: self._archive.find(identity),
         )
 
     def _snapshot(self) -> list[Row]:
@@ -305,6 +330,13 @@ class Service:
 
 def _notifiers(config: Config) -> dict[str, Notifier]:
     return {name: import_module(CHANNELS[spec.kind]).Sender(spec) for name, spec in config.channels.items()}
+
+
+def _open_archive(loaded: Loaded) -> Archive:
+    config = loaded.config
+    archive = Archive(loaded.base / config.artifacts.dir, config.artifacts, config.web.public_url)
+    archive.start()
+    return archive
 
 
 async def _close_when_idle(old: _Engines) -> None:

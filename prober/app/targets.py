@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from prober.app.settings import with_settings
 from prober.config import Loaded, make_check
 from prober.faults import UserFault
 from prober.journey import read_journeys
@@ -44,22 +45,44 @@ def in_region(check: Check, region: str) -> bool:
     return check.enabled and (check.regions is None or region in check.regions)
 
 
-def select(loaded: Loaded, targets: Sequence[str], tags: Sequence[str], region: str) -> list[Check]:
-    """The checks that ``targets`` and ``tags`` name, each once, in order. Raises UserFault when there are none."""
+def select(
+    loaded: Loaded,
+    targets: Sequence[str],
+    tags: Sequence[str],
+    region: str,
+    settings: Mapping[str, str] | None = None,
+) -> list[Check]:
+    """The checks that ``targets`` and ``tags`` name, each once, in order; ``settings`` go over their params.
+
+    Raises UserFault when there are none.
+    """
     if targets:
-        found = [check for target in targets for check in _resolve(loaded, target)]
+        found = [check for target in targets for check in _resolve(loaded, target, settings or {})]
     else:
         found = [check for check in loaded.config.checks if in_region(check, region)]
-    chosen = {check.id: check for check in found if not tags or set(tags) & set(check.tags)}
+    chosen = _each_once(check for check in found if not tags or set(tags) & set(check.tags))
     if not chosen:
         what = f"with tag {' or '.join(tags)}" if tags else "in the configuration"
         raise UserFault(
             f"nothing to run: no check {what} (of {len(found)})" if tags else f"nothing to run: no check {what}"
         )
+    if settings:
+        return [with_settings(check, settings, loaded.base) for check in chosen.values()]
     return list(chosen.values())
 
 
-def _resolve(loaded: Loaded, target: str) -> list[Check]:
+def _each_once(checks: Iterable[Check]) -> dict[str, Check]:
+    """``checks`` by id; different ones that came by the same id get numbers, so that none is lost."""
+    chosen: dict[str, Check] = {}
+    for check in checks:
+        name, number = check.id, 2
+        while name in chosen and chosen[name].model_copy(update={"id": check.id}) != check:
+            name, number = f"{check.id}-{number}", number + 1
+        chosen[name] = check if name == check.id else check.model_copy(update={"id": name})
+    return chosen
+
+
+def _resolve(loaded: Loaded, target: str, settings: Mapping[str, str]) -> list[Check]:
     if _URL.match(target):
         return [_from_url(loaded, target)]
     named = [check for check in loaded.config.checks if check.id == target]
@@ -67,7 +90,7 @@ def _resolve(loaded: Loaded, target: str) -> list[Check]:
         return named
     path, _, name = target.partition("::")
     if path.endswith(".py") or Path(path).is_file():
-        return _from_file(loaded, Path(path), name)
+        return _from_file(loaded, Path(path), name, settings)
     ids = [check.id for check in loaded.config.checks]
     near = get_close_matches(target, ids, 1) or [
         f"{scheme}://{target}" for scheme in ("tcp",) if _PLACE.fullmatch(target)
@@ -77,7 +100,10 @@ def _resolve(loaded: Loaded, target: str) -> list[Check]:
 
 
 def _from_url(loaded: Loaded, url: str) -> Check:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise UserFault(f"{url!r} is no URL: {error}") from None
     place = parts.netloc.rpartition("@")[2] + parts.path
     name = re.sub(r"[^A-Za-z0-9._]+", "-", place).strip("-._")[:90] or "target"
     if parts.scheme.lower() == "tcp":
@@ -87,16 +113,20 @@ def _from_url(loaded: Loaded, url: str) -> Check:
     return _make(loaded, values)
 
 
-def _from_file(loaded: Loaded, path: Path, name: str) -> list[Check]:
+def _from_file(loaded: Loaded, path: Path, name: str, settings: Mapping[str, str]) -> list[Check]:
     if not path.is_file():
         raise UserFault(f"{path}: no such journey file")
+    if path.name.startswith("test_"):
+        chosen = f"{path.resolve()}::{name}" if name else str(path.resolve())
+        return [_make(loaded, {"id": path.stem, "kind": "pytest", "file": chosen})]
     journeys = read_journeys(path)
     wanted = [journey for journey in journeys if not name or name in (journey.id, journey.function)]
     if not wanted:
         known = ", ".join(journey.id for journey in journeys)
         raise UserFault(f"{path}: no journey {name!r}; it has {known}")
+    given = {"params": dict(settings)} if settings else {}
     return [
-        _make(loaded, {"id": one.id, "kind": one.kind, "journey": f"{path.resolve()}::{one.function}"})
+        _make(loaded, {"id": one.id, "kind": one.kind, "journey": f"{path.resolve()}::{one.function}", **given})
         for one in wanted
     ]
 

@@ -12,7 +12,9 @@ from prometheus_client.registry import Collector
 
 from prober import __version__
 from prober.alerting import Recorder
+from prober.app.pools import pool_families
 from prober.delivery import Delivery
+from prober.journey.slots import PoolStats
 from prober.selfwatch import Heartbeat, LoopWatch
 from prober.sinks import Sink
 
@@ -37,6 +39,8 @@ class SelfMetrics(Collector):
     delivery: Delivery
     sinks: Callable[[], Mapping[str, Sink]]
     heartbeat: Callable[[], Heartbeat | None]
+    pools: Callable[[], Mapping[str, PoolStats]] = dict
+    uploads: Callable[[], Mapping[str, int]] = dict
 
     def collect(self) -> Iterator[Metric]:
         yield self._info("prober_build_info", "The release that runs here.", version=__version__, region=self.region)
@@ -48,6 +52,9 @@ class SelfMetrics(Collector):
         yield from self._delivery()
         yield from self._sinks()
         yield from self._heartbeat()
+        yield from pool_families(self.pools())
+        if uploads := self.uploads():
+            yield _by("prober_artifact_uploads", "Copies of evidence to S3.", "outcome", uploads)
 
     def _info(self, name: str, help_text: str, **labels: str) -> Metric:
         family = GaugeMetricFamily(name, help_text, labels=list(labels))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import structlog
 
+from prober.app.artifacts import Archive
 from prober.clock import Clock
-from prober.config import Config
+from prober.config import Loaded
 from prober.store import Store, StoreFault
 
 NIGHTLY = "17 3 * * *"
@@ -19,29 +19,19 @@ NIGHTLY = "17 3 * * *"
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
-def prune_artifacts(directory: Path, before: float) -> int:
-    """Remove the runs' directories last touched before ``before`` (wall seconds); how many went."""
-    gone = 0
-    for run in directory.glob("*/*"):
-        if run.is_dir() and run.stat().st_mtime < before:
-            shutil.rmtree(run, ignore_errors=True)
-            gone += 1
-    return gone
-
-
-def keep_tidy(config: Config, base: Path, store: Store, clock: Clock) -> Any:
-    """A started APScheduler that tidies up every night, and once a minute after the start."""
+def keep_tidy(loaded: Callable[[], Loaded], archive: Callable[[], Archive], store: Store, clock: Clock) -> Any:
+    """A started APScheduler that tidies up every night, and once a minute after the start, as ``loaded`` says then."""
     from apscheduler.schedulers.asyncio import AsyncIOScheduler
     from apscheduler.triggers.cron import CronTrigger
 
     async def tidy() -> None:
-        now = clock.wall()
+        now, config = clock.wall(), loaded().config
         try:
             results = await asyncio.to_thread(store.prune, now - config.store.retention)
         except StoreFault as fault:
             _log.warning("old results could not be removed", error=str(fault))
             results = 0
-        runs = await asyncio.to_thread(prune_artifacts, base / config.artifacts.dir, now - config.artifacts.keep)
+        runs = await asyncio.to_thread(archive().prune, now)
         if results or runs:
             _log.info("tidied up", results=results, evidence=runs)
 

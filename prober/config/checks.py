@@ -9,6 +9,7 @@ from typing import Any
 
 from prober.config.building import find_spec, validate
 from prober.config.calendar import cron_error, zone_error
+from prober.config.references import cause
 from prober.config.report import Report
 from prober.config.shapes import keys_at
 from prober.config.tree import Path, show_path
@@ -16,6 +17,9 @@ from prober.config.wording import Finding
 from prober.faults import ConfigFault
 from prober.journey import Declaration, find_journey
 from prober.model import Check
+from prober.net import TlsOptions
+
+TLS_FILES = ("ca_file", "cert_file", "key_file")
 
 _BUILT_IN = "the built-in default"
 
@@ -48,7 +52,23 @@ class Checks:
 
         check: Check | None = validate(self.report, spec, merged, at, tell)
         calendar_holds = self._check_calendar(raw, merged, at)
-        return check if journey_holds and calendar_holds else None
+        if check is None or not journey_holds or not calendar_holds:
+            return None
+        return self._with_files(check, at)
+
+    def _with_files(self, check: Check, at: Path) -> Check:
+        """``check`` with its TLS files beside the config, like every other path; what cannot be read is an error."""
+        tls = getattr(check, "tls", None)
+        if not isinstance(tls, TlsOptions):
+            return check
+        places = {name: self.base / file for name in TLS_FILES if (file := getattr(tls, name))}
+        for name, place in places.items():
+            try:
+                place.open("rb").close()
+            except OSError as error:
+                self.report.add((*at, "tls", name), f"the file {getattr(tls, name)} cannot be read: {cause(error)}")
+        found = {name: str(place) for name, place in places.items()}
+        return check.model_copy(update={"tls": tls.model_copy(update=found)}) if found else check
 
     def _tell(self, finding: Finding, raw: dict[str, Any], at: Path, origins: Mapping[str, str]) -> None:
         if finding.path and finding.path[0] in origins and finding.path[0] not in raw:
@@ -78,7 +98,19 @@ class Checks:
             takes = "takes a page" if found.kind == "browser" else "takes no page"
             self.report.add(place, f"{found.function} {takes}", f"write kind: {found.kind}")
             return {}, False
-        return declared_values(found, spec), True
+        return declared_values(found, spec), self._params_hold(found, raw.get("params"), place[:-1])
+
+    def _params_hold(self, journey: Declaration, raw: object, at: Path) -> bool:
+        """Hold the check's params against the model in the journey's file, as far as that can be read."""
+        given = raw if isinstance(raw, dict) else {}
+        before = len(self.report.errors)
+        if given and "params" not in journey.arguments:
+            self._add_unless_open((*at, "params"), f"{journey.function} takes no params")
+        for name, problem, hint in journey.parameters.mistakes(given) if journey.parameters else ():
+            place = (*at, "params", name) if name in given else (*at, "params") if given else at
+            if not self.report.is_open(place):
+                self.report.add(place, problem if name in given else f"params.{name}: {problem}", hint)
+        return len(self.report.errors) == before
 
     def _find(self, target: str) -> Declaration | ConfigFault:
         if target not in self.journeys:
@@ -120,6 +152,7 @@ def declared_values(journey: Declaration, spec: type[Check]) -> dict[str, Any]:
         values[name] = None if seconds is None else duration_text(seconds)
     if journey.budgets and "budgets" in keys_at(spec, ("expect",)):
         values["expect"] = {"budgets": dict(journey.budgets)}
+    values |= {name: value for name, value in journey.surroundings.items() if name in spec.model_fields}
     return {name: value for name, value in values.items() if value is not None}
 
 

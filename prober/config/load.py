@@ -23,7 +23,7 @@ from prober.faults import ConfigError, ConfigFault
 from prober.model import Check
 from prober.notify import CHANNELS
 from prober.probes import KINDS
-from prober.secret import Secret, secrets_in
+from prober.secret import Redactor, Secret, secrets_in
 from prober.sinks import SINKS
 
 
@@ -41,6 +41,8 @@ class Loaded:
     """The directory relative paths start from."""
     unresolved: Mapping[str, tuple[ConfigError, ...]]
     """References that lead to nothing, by check id, or by section (``channels``) where they are in no check."""
+    files: tuple[Path, ...] = ()
+    """The files its references were read from."""
     source: str = "the configuration"
     """What the file is called in messages."""
 
@@ -76,13 +78,18 @@ def load(path: Path, environ: Mapping[str, str], *, lenient: bool) -> Loaded:
         report.errors += [error for _, error in unresolved]
     if report.errors:
         raise ConfigFault(str(path), sorted(report.errors, key=lambda error: error.line or 0))
+    secrets = _secrets(config, references)
+    redactor = Redactor(secrets)
+    for one in config.checks:
+        one.hide_in_target(redactor.text)
     return Loaded(
         config=config,
         warnings=(*report.warnings, *(error for _, error in unresolved)),
         digest=_digest(data, references, checks, base),
-        secrets=_secrets(config, references),
+        secrets=secrets,
         base=base,
         unresolved=_by_use(unresolved, config.checks),
+        files=tuple(base / name for name in sorted(references.files)),
         source=str(path),
     )
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, field_validator
 
 from prober.judge.texts import listed
 from prober.model import AlertPolicy, Check, Duration, Identifier, Severity, Strict
 from prober.notify import Channel
+from prober.notify._posting import WebUrl
 from prober.probes import KINDS
 from prober.probes.browser.spec import BrowserSettings
-from prober.secret import Secret
 from prober.sinks import SinkSpec
 
-CAPS = {"http": 500, "tcp": 500, "api": 4}
+CAPS = {"http": 500, "tcp": 500, "api": 4, "pytest": 1}
 
 
 def parse_listen(text: str) -> tuple[str, int]:
@@ -30,6 +31,15 @@ def parse_listen(text: str) -> tuple[str, int]:
 
 def _checked_listen(text: str) -> str:
     parse_listen(text)
+    return text
+
+
+def _checked_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("expected a URL such as https://status.example")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError("expected a URL without credentials, query and fragment")
     return text
 
 
@@ -95,6 +105,8 @@ class Web(Strict):
 
     listen: Annotated[str, AfterValidator(_checked_listen)] = "127.0.0.1:9115"
     """host:port to listen on."""
+    public_url: Annotated[str, AfterValidator(_checked_url)] | None = None
+    """Where people reach the web side, such as https://status.example; alerts link to the evidence there."""
 
     @property
     def host(self) -> str:
@@ -108,19 +120,36 @@ class Web(Strict):
 class Heartbeat(Strict):
     """A dead man's switch elsewhere that is called while this prober is healthy, so that its death is noticed."""
 
-    url: Secret
+    url: WebUrl
     """The address to call; whoever knows it can call it, so it is treated as a secret."""
     every: Annotated[Duration, Field(ge=1, le=86_400)] = 60.0
     """Time between two calls."""
 
 
+class Bucket(Strict):
+    """Where copies of the evidence go. The bucket's own lifecycle decides how long they stay there."""
+
+    bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+    """The bucket's name."""
+    prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]*$"), AfterValidator(lambda text: text.strip("/"))] = ""
+    """What keys begin with; they go on with the check, the run and the file."""
+    aws_region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
+    """The AWS region of the bucket, such as eu-west-1."""
+    endpoint_url: Annotated[str, AfterValidator(_checked_url)] | None = None
+    """Another address than AWS's own, such as a VPC endpoint or a local server."""
+
+
 class Artifacts(Strict):
-    """The evidence of failed runs: screenshots, console logs."""
+    """The evidence of failed runs: screenshots, traces, what the page said. Pictures may show personal data."""
 
     dir: Annotated[str, Field(min_length=1)] = "artifacts"
     """The directory they are written to, relative to this file."""
-    keep: Annotated[Duration, Field(ge=60)] = 7 * 86_400.0
+    keep: Annotated[Duration, Field(ge=60)] = 14 * 86_400.0
     """How long they are kept."""
+    keep_runs: Annotated[int, Field(ge=1, le=100_000)] | None = 200
+    """How many runs of each check are kept at most, the newest; null for any number."""
+    s3: Bucket | None = None
+    """Where copies go."""
 
 
 class Logs(Strict):
@@ -158,7 +187,8 @@ class Config(Strict):
     heartbeat: Heartbeat | None = None
     """A dead man's switch elsewhere that is called while this prober is healthy."""
     concurrency: dict[str, Annotated[int, Field(ge=1, le=10_000)]] = {}
-    """How many checks of a kind run at once: http 500, tcp 500, api 4 by default. Browsers have ``browser: slots``."""
+    """How many checks of a kind run at once: http 500, tcp 500, api 4, pytest 1 by default. Browsers have
+    ``browser: slots``."""
     artifacts: Artifacts = Artifacts()
     """The evidence of failed runs."""
     logs: Logs = Logs()

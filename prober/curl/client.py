@@ -131,8 +131,9 @@ class _Journey:
         failure = failure_of(Case(transfer, reading, ask, dial, rest_s))
         if failure is not None:
             raise ProbeError(failure.reason, failure.message)
-        if not dial.proxy:
-            self._been_public = self._been_public or is_public(reading.address or dial.addresses[0])
+        # Behind a proxy only a literal address is known; a name is the proxy's to resolve, and to guard.
+        reached = literal(ask.url.host) if dial.proxy else reading.address or dial.addresses[0]
+        self._been_public = self._been_public or (reached is not None and is_public(reached))
         return transfer.status or 0, fields
 
     async def _find(self, ask: Ask) -> tuple[Dial, float]:

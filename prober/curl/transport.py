@@ -8,6 +8,7 @@ import httpx
 
 from prober.curl.client import Curl
 from prober.curl.exchange import MIB, Exchange, Request, check_header
+from prober.faults import ProbeError
 from prober.model import Reason
 from prober.net import Net, TlsOptions
 
@@ -41,12 +42,13 @@ class CurlTransport(httpx.AsyncBaseTransport):
         self._tls = tls or TlsOptions()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send ``request``. Raises the httpx.TransportError that fits what happened."""
+        """Send ``request``. Raises the httpx.TransportError that fits what happened, from a ProbeError."""
         deadline = time.monotonic() + _timeout_s(request)
         exchange = await self._curl.fetch(await self._translate(request), self._net, deadline)
         failure = exchange.failure
         if failure is not None:
-            raise _ERRORS.get(failure.reason, httpx.ConnectError)(failure.message, request=request)
+            error = _ERRORS.get(failure.reason, httpx.ConnectError)(failure.message, request=request)
+            raise error from ProbeError(failure.reason, failure.message)
         if exchange.facts["truncated"]:
             raise httpx.ReadError(f"body of more than {LIMIT_BYTES} bytes", request=request)
         return _response(exchange)

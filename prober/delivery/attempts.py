@@ -24,6 +24,5 @@ def next_attempt(failures: int, fault: DeliveryFault, now: float, rng: random.Ra
     """
     if not isinstance(fault, Retryable):
         return None
-    if fault.after_s is not None:
-        return now + min(fault.after_s, LONGEST_WAIT_S)
-    return now + backoff_s(failures, rng)
+    asked_s = min(fault.after_s or 0.0, LONGEST_WAIT_S)
+    return now + max(asked_s, backoff_s(failures, rng))  # "at once" is no reason to hurry either

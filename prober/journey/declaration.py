@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from prober.faults import ConfigError, ConfigFault
-from prober.model import parse_duration
+from prober.journey.options import OPTIONS
+from prober.journey.params import Parameters, read_parameters
 
 FIXTURES = ("page", "context", "http", "params")
-
-_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,80 +37,17 @@ class Declaration:
     locale: str | None = None
     timezone: str | None = None
     idempotent: bool = False
+    retries: int = 0
+    """How often it may be run again after a failure."""
+    surroundings: Mapping[str, Any] = field(default_factory=dict)
+    """profile, block, throttle and first_party, as a check would say them."""
+    parameters: Parameters | None = None
+    """What its ``params`` are, where they are a model's."""
 
     @property
     def kind(self) -> str:
         """``browser`` for a function that takes a page, ``api`` for one that does not."""
         return "browser" if {"page", "context"} & set(self.arguments) else "api"
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError("expected a text")
-    return value
-
-
-def _identifier(value: object) -> str:
-    if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value):
-        raise ValueError("expected letters, digits, dot, dash or underscore")
-    return value
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list | tuple):
-        raise ValueError("expected a list of names")
-    return tuple(map(_identifier, value))
-
-
-def _variables(value: object) -> tuple[str, ...]:
-    names = _texts(value)
-    if bad := [name for name in names if not _NAME.fullmatch(name)]:
-        raise ValueError(f"expected names of environment variables, not {bad[0]!r}")
-    return names
-
-
-def _duration(value: object) -> float:
-    if not isinstance(value, str):
-        raise ValueError('expected a duration as text, such as "30s"')
-    return parse_duration(value)
-
-
-def _budgets(value: object) -> dict[str, str | float]:
-    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
-        raise ValueError('expected limits by name, such as {"lcp": "2.5s", "cls": 0.1}')
-    if any(isinstance(limit, bool) or not isinstance(limit, str | int | float) for limit in value.values()):
-        raise ValueError('expected each limit as a duration such as "2.5s", or a number for cls')
-    return dict(value)
-
-
-def _size(value: object) -> tuple[int, int]:
-    match value:
-        case (int(width), int(height)) if width > 0 and height > 0:
-            return width, height
-    raise ValueError("expected (width, height) in pixels")
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("expected True or False")
-    return value
-
-
-# Every option of the decorator: the field it fills, and how its value is read.
-_OPTIONS: Mapping[str, tuple[str, Callable[[object], Any]]] = {
-    "id": ("id", _identifier),
-    "title": ("title", _text),
-    "timeout": ("timeout_s", _duration),
-    "interval": ("interval_s", _duration),
-    "tags": ("tags", _texts),
-    "env": ("env", _variables),
-    "budgets": ("budgets", _budgets),
-    "device": ("device", _text),
-    "viewport": ("viewport", _size),
-    "locale": ("locale", _text),
-    "timezone": ("timezone", _text),
-    "idempotent": ("idempotent", _flag),
-}
 
 
 def _declare(
@@ -127,16 +61,24 @@ def _declare(
     fields: dict[str, Any] = {"id": path.stem}
     for name, value in options.items():
         place = f"@journey({name}=)"
-        if name not in _OPTIONS:
-            close = get_close_matches(name, _OPTIONS, 1)
-            hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(_OPTIONS)}"
+        if name not in OPTIONS:
+            close = get_close_matches(name, OPTIONS, 1)
+            hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(OPTIONS)}"
             errors.append(ConfigError(place, "unknown option", line, hint))
             continue
-        target, read = _OPTIONS[name]
+        target, read = OPTIONS[name]
         try:
-            fields[target] = read(value)
+            value = read(value)
         except ValueError as error:
             errors.append(ConfigError(place, str(error), line))
+            continue
+        if target:
+            fields[target] = value
+        else:
+            fields["surroundings"] = {**fields.get("surroundings", {}), name: value}
+    if fields.get("retries") and not fields.get("idempotent"):
+        hint = "a journey that buys may have bought before it failed; say idempotent=True where twice does no harm"
+        errors.append(ConfigError("@journey(retries=)", "only idempotent journeys are run again", line, hint))
     return Declaration(function=function, arguments=arguments, path=path, line=line, **fields), errors
 
 
@@ -156,7 +98,7 @@ def read_journeys(path: Path) -> list[Declaration]:
             call = decorator.func if isinstance(decorator, ast.Call) else decorator
             if ast.unparse(call) in names:
                 declaration, wrong = _read_declaration(node, decorator, path)
-                found.append(declaration)
+                found.append(replace(declaration, parameters=read_parameters(tree, node)))
                 errors += wrong
     errors += _duplicates(found)
     if not found:

@@ -6,7 +6,8 @@ import linecache
 import traceback
 from pathlib import Path
 
-from prober.faults import classify, describe
+from prober.faults import ProbeError, classify, describe
+from prober.journey.params import BadParams
 from prober.journey.run import StepTimeout
 from prober.model import Failure, Reason
 
@@ -14,6 +15,8 @@ from prober.model import Failure, Reason
 def explain(fault: BaseException, file: str) -> Failure:
     """The failure behind ``fault``, raised while the journey in ``file`` ran."""
     place = _place(fault, file)
+    if isinstance(fault, BadParams):
+        return Failure(Reason.SCRIPT_ERROR, str(fault))
     if isinstance(fault, StepTimeout):
         return Failure(Reason.STEP_TIMEOUT, str(fault))
     if isinstance(fault, AssertionError):
@@ -39,7 +42,9 @@ def without_call_log(text: str) -> str:
 def _explain_http(fault: BaseException) -> Failure:
     message = f"{type(fault).__name__}: {describe(fault)}"
     if type(fault).__name__ == "HTTPStatusError":
-        return Failure(Reason.STATUS, describe(fault))
+        return Failure(Reason.STATUS, describe(fault).partition(" For more information")[0])
+    if isinstance(fault.__cause__, ProbeError):  # our own transport knows best
+        return Failure(fault.__cause__.reason, fault.__cause__.message)
     if type(fault).__name__.endswith("Timeout"):
         return Failure(Reason.CONNECT_TIMEOUT if "Connect" in message else Reason.TIMEOUT, message)
     cause: BaseException | None = fault

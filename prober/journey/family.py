@@ -37,13 +37,13 @@ def _kill(pid: int) -> None:
 
 
 def _members(pid: int | None, home: Path) -> Iterator[int]:
-    own = os.getpgid(0)
     family = _descendants(pid) if pid is not None else set()
-    groups = {group for member in family if (group := _group(member)) not in (None, own)}
-    for process in psutil.process_iter():
-        if process.pid == os.getpid() or _is_dead(process):
-            continue
-        if process.pid in family or _group(process.pid) in groups or _names(process, str(home)):
+    living = [process for process in psutil.process_iter() if process.pid != os.getpid() and not _is_dead(process)]
+    family |= {process.pid for process in living if process.pid not in family and _names(process, str(home))}
+    # Chromium's helpers change their command lines, but stay in the group that the browser leads.
+    groups = {_group(member) for member in family} - {None, os.getpgid(0)}
+    for process in living:
+        if process.pid in family or _group(process.pid) in groups:
             yield process.pid
 
 

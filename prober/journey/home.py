@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -13,7 +14,8 @@ from pathlib import Path
 from prober.journey.family import kill_family
 
 PREFIX = "prober-worker-"
-YOUNG_S = 10.0  # a directory this young may not have got its lock yet
+MAKING = "prober-making-"
+OLD_S = 60.0  # nobody takes that long to lock a directory
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +33,11 @@ class Home:
 
 def make_home() -> Home:
     """A fresh directory of its own for one worker."""
-    path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
-    lock = os.open(path / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+    making = Path(tempfile.mkdtemp(prefix=f"{MAKING}{os.getpid()}-"))
+    lock = os.open(making / "lock", os.O_CREAT | os.O_RDWR, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
+    # Named only now: whoever sees it by this name and gets its lock knows that its prober is dead.
+    path = making.rename(making.with_name(making.name.replace(MAKING, PREFIX, 1)))
     return Home(path, lock)
 
 
@@ -42,21 +46,25 @@ def remove_orphans() -> int:
 
     Whether a prober lives is told by its lock, not its process id, which means nothing across containers.
     """
-    old = time.time() - YOUNG_S
-    return sum(_remove_orphan(path) for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*") if _is_ours(path, old))
+    place = Path(tempfile.gettempdir())
+    for path in place.glob(f"{MAKING}*"):
+        _remove_old(path)
+    return sum(_remove_orphan(path) for path in place.glob(f"{PREFIX}*") if _is_ours(path))
 
 
-def _is_ours(path: Path, made_before: float) -> bool:
+def _is_ours(path: Path) -> bool:
     try:
-        status = path.lstat()
+        return path.lstat().st_uid == os.geteuid()
     except OSError:
         return False
-    return status.st_uid == os.geteuid() and status.st_mtime < made_before
 
 
 def _remove_orphan(path: Path) -> bool:
     try:
         lock = os.open(path / "lock", os.O_RDWR | os.O_NOFOLLOW)
+    except FileNotFoundError:  # its prober is removing it, or was killed while it did
+        _remove_old(path)
+        return False
     except OSError:
         return False
     try:
@@ -69,3 +77,9 @@ def _remove_orphan(path: Path) -> bool:
         return True
     finally:
         os.close(lock)
+
+
+def _remove_old(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        if _is_ours(path) and path.stat().st_mtime < time.time() - OLD_S:
+            shutil.rmtree(path, ignore_errors=True)

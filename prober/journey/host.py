@@ -18,9 +18,11 @@ from typing import Any, Protocol
 
 from prober.faults import ProbeError
 from prober.journey.authoring import RUN
+from prober.journey.params import bind_params
 from prober.journey.run import Emit, Run, Watcher
+from prober.journey.sessions import Sessions
 from prober.journey.wire import Job
-from prober.secret import Redactor
+from prober.secret import Redactor, secrets_in
 
 TEARDOWN_S = 5.0  # of a run's budget, kept for evidence and clean-up steps; a quarter of short budgets
 STUBBORN_S = 0.5  # how long a journey that ignores its cancellation is asked again
@@ -101,16 +103,16 @@ async def _serve(open_stage: Opener, commands: int, events: int) -> None:
 
 
 async def _perform(job: Job, stage: Stage, emit: Emit) -> None:
-    redactor = Redactor(job.secrets)
-
     def tell(event: Mapping[str, Any]) -> None:
-        emit(redactor.value(dict(event)))
+        # Made anew each time: the journey's own parameters and log-ins add secrets on the way.
+        emit(event if event["event"] == "session" else Redactor(job.secrets).value(dict(event)))
 
     until = time.monotonic() + job.budget_s
     duration_s, reusable = 0.0, False
     try:
         with _environment(job.env):
             async with stage.act(job, tell) as act:
+                tell({"event": "began"})
                 duration_s = await _run(job, act, tell, until)
             reusable = act.reusable
     except ProbeError as error:
@@ -120,7 +122,7 @@ async def _perform(job: Job, stage: Stage, emit: Emit) -> None:
 
 async def _run(job: Job, act: Act, tell: Emit, until: float) -> float:
     """Run the journey, cancel it in time for clean-up and evidence; returns its own duration in seconds."""
-    run = Run(tell, act)
+    run = Run(tell, act, Sessions(job.sessions, tell, job.mask))
     act.attach(run)
     task = asyncio.create_task(_call(job, act.fixtures, run))
     teardown_s = min(TEARDOWN_S, job.budget_s / 4)
@@ -151,7 +153,9 @@ async def _call(job: Job, fixtures: Mapping[str, Any], run: Run) -> None:
     RUN.set(run)
     try:
         function = getattr(_load(Path(job.file)), job.function)
-        await function(**{name: fixtures[name] for name in job.arguments})
+        given = {**fixtures, "params": bind_params(function, job.params)}
+        job.mask(secret.reveal() for secret in secrets_in(given["params"]))
+        await function(**{name: given[name] for name in job.arguments})
     except (SystemExit, KeyboardInterrupt) as stop:
         raise RuntimeError(f"the journey raised {stop!r}") from stop  # would end the loop itself
 
@@ -182,9 +186,8 @@ def _environment(extra: Mapping[str, str]) -> Iterator[None]:
 
 @asynccontextmanager
 async def http_client(job: Job) -> AsyncIterator[Any]:
-    """The ``http`` a journey takes: an ``httpx.AsyncClient`` that says who asks."""
-    import httpx  # only journeys that take it pay for it
+    """The ``http`` a journey takes: an ``httpx.AsyncClient`` that says who asks and measures every request."""
+    from prober.journey.http import measured_client  # only journeys that take it pay for it
 
-    headers = {"User-Agent": job.user_agent, "X-Synthetic-Check": job.check_id}
-    async with httpx.AsyncClient(headers=headers, timeout=10.0, trust_env=False) as client:
+    async with measured_client(job) as client:
         yield client

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from prober import USER_AGENT
 from prober.faults import ConfigFault, ProbeError, describe
@@ -33,8 +35,12 @@ def job_of(
     check_id: str,
     run_id: str,
     artifacts: Path | None,
+    device: str | None = None,
+    network: Mapping[str, Any] | None = None,
 ) -> Job:
     """The job for one run of ``declaration``; its time is filled in when it starts.
+
+    ``device`` holds where the journey names none itself.
 
     Raises ProbeError(internal) where a variable the journey needs is not set.
     """
@@ -42,6 +48,7 @@ def job_of(
     if missing := [name for name in names if name not in environ]:
         raise ProbeError(Reason.INTERNAL, f"the journey needs {', '.join(missing)} set in the prober's environment")
     given = {name: environ[name] for name in names}
+    hidden = declaration.parameters
     return Job(
         file=str(declaration.path.resolve()),
         function=declaration.function,
@@ -52,12 +59,14 @@ def job_of(
         budget_s=0.0,
         params=params,
         env=given,
-        secrets=tuple(given.values()),
+        secrets=[*given.values(), *(hidden.secrets(params) if hidden else ())],
         artifacts=str(artifacts.resolve()) if artifacts else None,
         emulation={
-            "device": declaration.device,
+            "device": declaration.device or device,
             "viewport": declaration.viewport,
             "locale": declaration.locale,
             "timezone": declaration.timezone,
         },
+        network=network or {},
+        trace_id=secrets.token_hex(16),
     )

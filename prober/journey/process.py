@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from prober.faults import ProbeError
+from prober.journey.cores import pin
 from prober.journey.family import kill_family
 from prober.journey.home import Home, make_home
 from prober.journey.wire import EVENTS_BYTES
@@ -56,8 +58,13 @@ class Worker:
         self._drains = [asyncio.create_task(self._drain(stream)) for stream in (process.stdout, process.stderr)]
 
     @classmethod
-    async def start(cls, command: Sequence[str], environ: Mapping[str, str]) -> Worker:
-        """Start ``python COMMAND READ_FD WRITE_FD`` in a session and a temporary directory of its own."""
+    async def start(
+        cls, command: Sequence[str], environ: Mapping[str, str], cores: frozenset[int] = frozenset()
+    ) -> Worker:
+        """Start ``python COMMAND READ_FD WRITE_FD`` in a session, a temporary directory and, if given, on ``cores``.
+
+        Raises OSError where the system has no room for another process.
+        """
         home = make_home()
         read_command, write_command = os.pipe()
         read_event, write_event = os.pipe()
@@ -71,6 +78,7 @@ class Worker:
                 pass_fds=(read_command, write_event),
                 start_new_session=True,
             )
+            pin(process.pid, cores)  # at once, while it is one thread that has started nothing
         except BaseException:
             os.close(write_command)
             os.close(read_event)
@@ -103,7 +111,7 @@ class Worker:
             line = await self._events.readuntil(b"\n")
             event = json.loads(line)
         except asyncio.IncompleteReadError:
-            raise WorkerGone(self.last_words()) from None
+            raise WorkerGone(await self.ended()) from None
         except (ValueError, asyncio.LimitOverrunError) as error:
             raise WorkerGone(f"it spoke no protocol: {error}") from None
         if not isinstance(event, dict):
@@ -111,8 +119,20 @@ class Worker:
         return event
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def alive(self) -> bool:
         return self._process.returncode is None
+
+    async def ended(self) -> str:
+        """How the process ended, in words; bounded, as its end may be seen before its exit status."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await self._process.wait()
+        code = self._process.returncode
+        return f"{signal.Signals(-code).name}; {self.last_words()}" if code and code < 0 else self.last_words()
 
     def last_words(self) -> str:
         """The last line it printed, which tells most of why a process ended."""

@@ -6,18 +6,22 @@ import asyncio
 import math
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any, Protocol
 
+from prober.journey.sessions import Sessions
 from prober.model import Failure, Reason, Verdict, parse_duration
 
 STEP_TIMEOUT_S = 30.0
 MEASURES_KEPT = 200
 
 _METRIC = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+
+# What a step that is not critical cannot forgive: nothing after it could work, or it was not the target's doing.
+_FATAL = frozenset({Reason.PAGE_HUNG, Reason.PAGE_CRASH, Reason.SCRIPT_ERROR, Reason.DEADLINE})
 
 Emit = Callable[[Mapping[str, Any]], None]
 
@@ -36,6 +40,12 @@ class StepRecord:
     """Monotonic seconds."""
     aside_s: float
     """What the run had spent on our own work until then."""
+    critical: bool = True
+    """Whether its failure fails the journey; else it only degrades it."""
+    verdict: Verdict | None = None
+    """None while it runs."""
+    duration_s: float | None = None
+    message: str = ""
 
 
 class Watcher(Protocol):
@@ -57,7 +67,8 @@ class Watcher(Protocol):
 class Run:
     """Records one run and streams every event, so that nothing is lost when the worker is killed."""
 
-    def __init__(self, emit: Emit, watcher: Watcher) -> None:
+    def __init__(self, emit: Emit, watcher: Watcher, sessions: Sessions) -> None:
+        self.sessions = sessions
         self.failure: Failure | None = None
         self.expired = False
         """Whether the journey's time is over; only ``always`` steps are entered then."""
@@ -74,19 +85,28 @@ class Run:
         """The journey's own time in seconds: its steps and what is between them, without our work around them."""
         return time.monotonic() - self._began - self._aside_s
 
-    def step(self, name: str, *, timeout: str | None, soft: bool, always: bool) -> AbstractAsyncContextManager[None]:
-        return _Step(self, name, parse_duration(timeout) if timeout else STEP_TIMEOUT_S, soft, always)
+    def step(
+        self, name: str, *, timeout: str | None, soft: bool, critical: bool, always: bool
+    ) -> AbstractAsyncContextManager[None]:
+        limit_s = parse_duration(timeout) if timeout else STEP_TIMEOUT_S
+        return _Step(self, name, limit_s, soft=soft, critical=critical, always=always)
 
-    def begin(self, name: str, always: bool) -> StepRecord:
+    async def logged_in(self, place: Any, log_in: Callable[[Any], Awaitable[object]], name: str, for_: str) -> bool:
+        return await self.sessions.ensure(place, log_in, name, parse_duration(for_))
+
+    def begin(self, name: str, always: bool, critical: bool) -> StepRecord:
         if self.expired and not always:
             raise asyncio.CancelledError("the journey's time is over")
-        record = StepRecord(len(self._steps), name, time.monotonic(), self._aside_s)
+        record = StepRecord(len(self._steps), name, time.monotonic(), self._aside_s, critical)
         self._steps.append(record)
         self._emit({"event": "step_began", "index": record.index, "name": name})
         return record
 
-    async def end(self, step: StepRecord, fault: BaseException | None) -> None:
-        """Record the end of ``step``, look into ``fault`` if there is one, let figures settle if not."""
+    async def end(self, step: StepRecord, fault: BaseException | None) -> bool:
+        """Record the end of ``step``, look into ``fault`` if there is one, let figures settle if not.
+
+        True where the step failed and that is forgiven, since it was not critical.
+        """
         duration_s = time.monotonic() - step.began - (self._aside_s - step.aside_s)
         failure = self._explain(fault) if fault is not None else None
         try:
@@ -97,7 +117,9 @@ class Run:
                     self._examined = fault
                     failure = await self._watcher.examine(step, failure)
         finally:  # also when the journey's time ends while we look
-            self._record(step, failure, duration_s)
+            forgiven = failure is not None and _forgivable(step, failure)
+            self._record(step, failure, duration_s, forgiven)
+        return forgiven
 
     async def conclude(self, fault: BaseException | None) -> None:
         """Take how the journey function itself ended; what a step already told is not told again."""
@@ -114,6 +136,21 @@ class Run:
             yield
         finally:
             self._aside_s += time.monotonic() - began
+
+    @property
+    def began(self) -> float:
+        """When the journey began, in monotonic seconds."""
+        return self._began
+
+    @property
+    def steps(self) -> Sequence[StepRecord]:
+        """The steps begun so far."""
+        return self._steps
+
+    @property
+    def step_index(self) -> int | None:
+        """The index of the step begun last; None before the first."""
+        return self._steps[-1].index if self._steps else None
 
     def step_at(self, moment: float) -> int | None:
         """The index of the last step that had begun at a monotonic ``moment``; None before the first."""
@@ -133,36 +170,42 @@ class Run:
         texts = {label: str(text) for label, text in labels.items()}
         self._emit({"event": "measure", "name": name, "value": float(value), "unit": unit, "labels": texts})
 
+    def request(self, method: str, url: str, outcome: Mapping[str, Any]) -> None:
+        """Tell of one request of the journey's ``http``: its status or error, duration and phases."""
+        open_steps = self._steps[-1].name if self._steps else None
+        self._emit({"event": "request", "step": open_steps, "method": method, "url": url, **outcome})
+
     def _explain(self, fault: BaseException) -> Failure:
         if isinstance(fault, asyncio.CancelledError) and self.expired:
             return Failure(Reason.DEADLINE, "the journey's time was over")
         return self._watcher.explain(fault)
 
-    def _record(self, step: StepRecord, failure: Failure | None, duration_s: float) -> None:
-        self._emit(
-            {
-                "event": "step_ended",
-                "index": step.index,
-                "verdict": Verdict.DOWN if failure else Verdict.UP,
-                "duration_s": duration_s,
-                "message": failure.message if failure else "",
-            }
-        )
-        if failure and self.failure is None:
+    def _record(self, step: StepRecord, failure: Failure | None, duration_s: float, forgiven: bool) -> None:
+        failed = Verdict.DEGRADED if forgiven else Verdict.DOWN
+        step.verdict, step.duration_s = failed if failure else Verdict.UP, duration_s
+        step.message = failure.message if failure else ""
+        told = {name: getattr(step, name) for name in ("index", "verdict", "duration_s", "message")}
+        self._emit({"event": "step_ended", **told})
+        if failure and not forgiven and self.failure is None:
             self.failure = Failure(failure.reason, f"{step.name}: {failure.message}")
             self._emit({"event": "failure", **asdict(self.failure)})
 
 
+def _forgivable(step: StepRecord, failure: Failure) -> bool:
+    return not step.critical and not failure.reason.ours and failure.reason not in _FATAL
+
+
 class _Step:
-    def __init__(self, run: Run, name: str, timeout_s: float, soft: bool, always: bool) -> None:
+    def __init__(self, run: Run, name: str, timeout_s: float, *, soft: bool, critical: bool, always: bool) -> None:
         self._run = run
         self._name = name
         self._timeout_s = timeout_s
         self._soft = soft
+        self._critical = critical
         self._always = always
 
     async def __aenter__(self) -> None:
-        self._record = self._run.begin(self._name, self._always)
+        self._record = self._run.begin(self._name, self._always, self._critical)
         self._limit = asyncio.timeout(self._timeout_s)
         await self._limit.__aenter__()
 
@@ -174,7 +217,7 @@ class _Step:
             await self._limit.__aexit__(kind, fault, trace)
         except TimeoutError:
             late = StepTimeout(f"not done within {self._timeout_s:g}s")
-        await self._run.end(self._record, late or fault)
-        if late and not self._soft:
+        go_on = await self._run.end(self._record, late or fault) or self._soft
+        if late and not go_on:
             raise late from fault
-        return self._soft and isinstance(late or fault, Exception)
+        return go_on and isinstance(late or fault, Exception)

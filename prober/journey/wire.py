@@ -1,19 +1,22 @@
 """What goes between the prober and a worker, one JSON object a line: a Job one way, events the other.
 
 Events: ``ready`` or ``refused`` once at start; then for every job ``began``, ``step_began``, ``step_ended``,
-``navigation`` (the whole state each time, by key), ``measure``, ``artifact``, ``facts``, ``failure``, and ``done``.
+``navigation`` (the whole state each time, by key), ``measure``, ``request`` (one of the journey's ``http``),
+``artifact``, ``session`` (a log-in to reuse; the only event that is not redacted), ``facts``, ``failure``, ``done``.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import secrets
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from prober.model import Artifact, Failure, Measure, Navigation, Observation, Reason, Step, Verdict
 
 OUTSIDE_STEPS = "(outside any step)"
+REQUESTS_KEPT = 30
 EVENTS_BYTES = 8 << 20  # a journey that says more than this in one run is cut off
 
 
@@ -32,11 +35,25 @@ class Job:
     params: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     """Variables the journey declared, set for its run only."""
-    secrets: tuple[str, ...] = ()
-    """Values to mask in everything that is kept."""
+    secrets: list[str] = field(default_factory=list)
+    """Values to mask in everything that is kept; a worker adds those it learns of by ``mask``."""
     artifacts: str | None = None
     emulation: Mapping[str, Any] = field(default_factory=dict)
     """device, viewport, locale and timezone, where declared."""
+    network: Mapping[str, Any] = field(default_factory=dict)
+    """What is blocked, slowed down and marked as ours: block, throttle, cpu and first_party, where declared."""
+    trace_id: str = ""
+    """The W3C trace id of the run, 32 hex digits."""
+    sessions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Log-ins of earlier runs, by name."""
+    attempt: int = 1
+    """Which try of the same run this is, from 1."""
+    recording: Mapping[str, Any] = field(default_factory=dict)
+    """What is kept of the run, as the config's ``browser`` section says it."""
+
+    def mask(self, values: Iterable[str]) -> None:
+        """Take ``values`` out of everything that is told from now on."""
+        self.secrets.extend(value for value in values if value not in self.secrets)
 
     def line(self) -> bytes:
         return json.dumps(asdict(self)).encode() + b"\n"
@@ -44,7 +61,7 @@ class Job:
     @classmethod
     def parse(cls, line: bytes) -> Job:
         fields = json.loads(line)
-        return cls(**fields | {"arguments": tuple(fields["arguments"]), "secrets": tuple(fields["secrets"])})
+        return cls(**fields | {"arguments": tuple(fields["arguments"])})
 
 
 class Ledger:
@@ -56,6 +73,11 @@ class Ledger:
         self.duration_s: float | None = None
         self.retire = False
         """The worker said that it should not be used again."""
+        self.begun = False
+        """The journey's own code may have run."""
+        self.sessions: dict[str, Mapping[str, Any]] = {}
+        """Log-ins of this run that a later one may reuse."""
+        self._phases: dict[str, float] = {}
         self._steps: dict[int, Step] = {}
         self._began: dict[int, float] = {}
         self._navigations: dict[str, tuple[int | None, Navigation]] = {}
@@ -66,6 +88,8 @@ class Ledger:
         """Add one event that came at monotonic ``now``; True when it was the last. Raises ValueError for no event."""
         content = {key: value for key, value in event.items() if key != "event"}
         match event.get("event"):
+            case "began":
+                self.begun = True
             case "step_began":
                 self._began[content["index"]] = now
                 self._steps[content["index"]] = Step(content["name"], Verdict.DOWN, 0.0, "not finished")
@@ -75,8 +99,12 @@ class Ledger:
                 self._navigations[content["key"]] = content["step"], Navigation(**content["navigation"])
             case "measure":
                 self._measures.append(Measure(**content))
+            case "request":
+                self._add_request(content)
+            case "session":
+                self.sessions[content.pop("name")] = content
             case "artifact":
-                self._artifacts.append(Artifact(**content))
+                self._artifacts.append(Artifact(**{"id": secrets.token_hex(16), **content}))
             case "facts":
                 self.facts |= content
             case "failure":
@@ -106,13 +134,20 @@ class Ledger:
         took_s = duration_s if self.duration_s is None else self.duration_s
         return Observation(
             duration_s=took_s,
-            phases={"total": took_s},
+            phases={**self._phases, "total": took_s},
             facts=self.facts,
             failure=self.failure,
             steps=tuple(self._told_steps()),
             measures=tuple(self._measures),
             artifacts=tuple(self._artifacts),
         )
+
+    def _add_request(self, request: dict[str, Any]) -> None:
+        for phase, seconds in request["phases"].items():
+            self._phases[phase] = self._phases.get(phase, 0.0) + seconds
+        told = self.facts.setdefault("http_requests", [])
+        if len(told) < REQUESTS_KEPT:
+            told.append(request)
 
     def _end_step(self, index: int, verdict: str, duration_s: float, message: str) -> None:
         self._began.pop(index, None)

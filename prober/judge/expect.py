@@ -66,6 +66,9 @@ class Expect(Bound):
         yield from _time_outcomes("total", self, seen.duration_s)
         for name, bound in self.phases.items():
             yield from _time_outcomes(name, bound, seen.phases.get(name))
+        for step in seen.steps:
+            if step.verdict is Verdict.DEGRADED:  # one that is not critical
+                yield Outcome(f"step {step.name}", Verdict.DEGRADED, Reason.STEP, "done", step.message)
 
 
 class TlsExpect(Expect):

@@ -146,6 +146,9 @@ def body_outcomes(rule: TextRule, seen: Observation) -> Iterator[Outcome]:
     if seen.body is None:
         yield outcome("body", False, Reason.BODY, "a body", None)
         return
+    if seen.facts.get("truncated") and (rule.not_contains or rule.not_matches):
+        # What must not occur may occur in what was not kept; that cannot pass.
+        yield outcome("body", False, Reason.BODY, f"all of it within {len(seen.body)} bytes", "a longer one")
     yield from _text_outcomes("body", rule, seen.body, Reason.BODY)
 
 
@@ -166,7 +169,8 @@ def _refuse_constant(name: str) -> float:
 def _json_outcome(path: str, rule: JsonRule, document: object) -> Outcome:
     try:
         value = _path(path).search(document)
-    except (jmespath.exceptions.JMESPathError, RecursionError) as error:
+    except (jmespath.exceptions.JMESPathError, RecursionError, ArithmeticError, TypeError, ValueError) as error:
+        # JMESPath's functions raise Python's own errors where the document holds what they cannot take.
         return outcome(f"json {path}", False, Reason.JSON, "a value", f"no value ({show(str(error))})")
     for operator in rule.model_fields_set:
         wanted = getattr(rule, operator)

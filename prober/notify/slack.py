@@ -132,6 +132,7 @@ def _footer(notice: Notice) -> str:
     parts = [f"incident {code(notice.incident_id, FIELD_CHARS)}"]
     if notice.runbook:
         parts.append(f"<{escape(notice.runbook, FIELD_CHARS).replace('|', '%7C')}|Runbook>")
+    parts += [f"<{escape(url, FIELD_CHARS).replace('|', '%7C')}|{escape(kind, 50)}>" for kind, url in notice.evidence]
     if notice.tags:
         parts.append(escape(" ".join(f"#{tag}" for tag in notice.tags), FIELD_CHARS))
     return " · ".join(parts)

@@ -78,4 +78,5 @@ def payload(notice: Notice) -> dict[str, Any]:
         ],
         "tags": list(notice.tags),
         "runbook": notice.runbook,
+        "evidence": [{"kind": kind, "url": url} for kind, url in notice.evidence],
     }

@@ -4,17 +4,18 @@ A module named in ``KINDS`` holds ``Spec``, a subclass of ``model.Check``, and o
 
 - ``request(check, ctx) -> curl.Request`` and ``observe(exchange) -> Observation``: kinds on the libcurl engine;
 - ``async probe(check, ctx) -> Observation``: every other kind; raises ProbeError only;
-- ``open_probe(settings) -> AsyncContextManager[Probe]``: kinds that own something between runs, such as a browser.
+- ``open_probe(settings) -> AsyncContextManager[Probe]``: kinds that own something between runs, such as a browser;
+  a ``Pooled`` one where runs wait for slots.
 
 Names are looked up lazily: ``prober validate`` imports neither Playwright nor boto3.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -22,11 +23,15 @@ from prober.clock import Clock
 from prober.model import Observation
 from prober.net import Net
 
+if TYPE_CHECKING:
+    from prober.journey.slots import PoolStats
+
 KINDS = {
     "http": "prober.probes.http",
     "tcp": "prober.probes.tcp",
     "browser": "prober.probes.browser",
     "api": "prober.probes.api",
+    "pytest": "prober.probes.browser.pytests",
 }
 
 
@@ -51,3 +56,15 @@ class Context:
 
 
 Probe = Callable[[Any, Context], Awaitable[Observation]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pooled:
+    """A probe whose runs wait for slots of a pool, which is why that wait counts against a run's deadline."""
+
+    measure: Probe
+    stats: Callable[[], Mapping[str, PoolStats]]
+    """What its pools are and have done, by their names."""
+
+    def __call__(self, check: Any, ctx: Context) -> Awaitable[Observation]:
+        return self.measure(check, ctx)

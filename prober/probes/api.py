@@ -8,17 +8,20 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from prober.journey.attempts import run_attempts
 from prober.journey.explain import explain
 from prober.journey.host import http_client, serve
 from prober.journey.order import find_declared, job_of
 from prober.journey.pool import open_pool
 from prober.journey.run import Emit, Run, StepRecord
+from prober.journey.slots import Upkeep
+from prober.journey.tracing import origin
 from prober.journey.wire import Job
 from prober.judge import Expect
 from prober.model import Check, Failure, Observation
-from prober.probes import Context, Probe
+from prober.probes import Context, Pooled
 
 COMMAND = ("-m", "prober.probes.api")
 WORKERS = 4
@@ -35,21 +38,29 @@ class Spec(Check):
     """Values for the journey's ``params``."""
     env: Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], ...], Field(strict=False)] = ()
     """Environment variables the journey is given, beside those its decorator names; their values are masked."""
+    first_party: Annotated[tuple[Annotated[str, AfterValidator(origin)], ...], Field(strict=False)] = ()
+    """Origins of your own, such as https://shop.example: their requests carry ``traceparent``, one trace a run."""
     expect: Expect = Expect()
-    """Limits on its time."""
+    """Limits on its time and its phases; the phases are sums over all requests of ``http``."""
 
     @property
-    def target(self) -> str:
+    def address_text(self) -> str:
         return self.journey
 
 
 @asynccontextmanager
 async def open_probe(
-    settings: object = None, environ: Mapping[str, str] | None = None, base: Path | None = None
-) -> AsyncIterator[Probe]:
-    """The probe of API journeys; on exit every worker is ended. ``settings`` are a browser's and not looked at."""
+    settings: object = None,
+    environ: Mapping[str, str] | None = None,
+    base: Path | None = None,
+    slots: int = WORKERS,
+) -> AsyncIterator[Pooled]:
+    """The probe of API journeys, ``slots`` at a time; on exit every worker is ended.
+
+    ``settings`` are a browser's and not looked at.
+    """
     known = dict(os.environ if environ is None else environ)
-    async with open_pool(COMMAND, {}, known, WORKERS) as pool:
+    async with open_pool(COMMAND, {}, known, slots, Upkeep(pinned=False)) as pool:
 
         async def probe(spec: Spec, ctx: Context) -> Observation:
             declaration = find_declared(spec.journey, base or Path(), "api")
@@ -61,10 +72,11 @@ async def open_probe(
                 check_id=ctx.check_id,
                 run_id=ctx.run_id,
                 artifacts=ctx.artifacts,
+                network={"first_party": list(spec.first_party)} if spec.first_party else {},
             )
-            return await pool.run(job, ctx.remaining_s(), ctx.log)
+            return await run_attempts(pool, job, declaration, ctx.remaining_s, ctx.log)
 
-        yield probe
+        yield Pooled(probe, lambda: {"api": pool.stats()})
 
 
 class ApiAct:
@@ -74,13 +86,13 @@ class ApiAct:
 
     def __init__(self, job: Job, http: object) -> None:
         self.fixtures: Mapping[str, Any] = {"http": http, "params": dict(job.params)}
-        self._file = job.file
+        self._job = job
 
     def attach(self, run: Run) -> None:
         return None
 
     def explain(self, fault: BaseException) -> Failure:
-        return explain(fault, self._file)
+        return explain(fault, self._job.file)
 
     async def examine(self, step: StepRecord | None, failure: Failure) -> Failure:
         return failure
@@ -89,7 +101,7 @@ class ApiAct:
         return None
 
     async def finish(self) -> Mapping[str, Any]:
-        return {}
+        return {"trace_id": self._job.trace_id} if self._job.network.get("first_party") else {}
 
 
 class ApiStage:

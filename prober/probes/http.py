@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlsplit
@@ -15,7 +14,7 @@ from prober.judge import HttpExpect
 from prober.model import Check, Observation, Strict
 from prober.net import Family, TlsOptions, literal
 from prober.probes import Context
-from prober.secret import Secret, redact_url
+from prober.secret import Secret, redact_url, sounds_secret
 
 # Headers that say nothing a stranger must not read; the value of every other one is held as a secret.
 _OPEN_HEADERS = frozenset(
@@ -39,7 +38,6 @@ _OPEN_HEADERS = frozenset(
         "x-requested-with",
     }
 )
-_TELLING_KEY = re.compile(r"(?i)pass|secret|token|key|auth|sig|session|credential|code")
 _PROXY_SCHEMES = ("http", "socks5h")
 
 
@@ -95,11 +93,15 @@ Texts = dict[str, Annotated[str | Secret, Field(union_mode="left_to_right")]]
 Headers = Annotated[
     Texts, BeforeValidator(_hide(lambda name: name.lower() in _OPEN_HEADERS)), AfterValidator(_check_headers)
 ]
-Query = Annotated[Texts, BeforeValidator(_hide(lambda name: not _TELLING_KEY.search(name)))]
+Query = Annotated[Texts, BeforeValidator(_hide(lambda name: not sounds_secret(name)))]
 
 
 class Basic(Strict):
     """A user and a password (RFC 7617)."""
+
+    def derived_secrets(self) -> list[Secret]:
+        """The header's form of the pair, which gives the password away as well."""
+        return [Secret(b64encode(f"{self.username}:{self.password.reveal()}".encode()).decode())]
 
     username: str
     """The user; no colon."""
@@ -189,7 +191,7 @@ class Spec(Check):
         return self
 
     @property
-    def target(self) -> str:
+    def address_text(self) -> str:
         return redact_url(self.url)
 
 

@@ -123,7 +123,7 @@ class Spec(Check):
     """What the run must be like."""
 
     @property
-    def target(self) -> str:
+    def address_text(self) -> str:
         return self.address
 
 
@@ -247,7 +247,7 @@ class _Run:
     def _unheard(self, turn: Turn, number: int, heard: bytes, why: str) -> ProbeError:
         if not self._heard_bytes:
             return ProbeError(Reason.CLOSED_EARLY, f"{self._check.address}: {why} without a word")
-        words = f"turn {number}: expected {turn.wanted}, heard {heard[:SHOWN]!r}"
+        words = f"turn {number}: expected {turn.wanted}, heard {heard[:SHOWN]!r}{'…' if len(heard) > SHOWN else ''}"
         return ProbeError(Reason.DIALOGUE, f"{self._check.address} {why}; {words}")
 
     @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prober.clock import iso
-from prober.model import Navigation, Result, Step, Verdict
+from prober.model import Artifact, Navigation, Result, Step, Verdict
 
 
 def exit_code(results: Sequence[Result]) -> int:
@@ -59,9 +59,14 @@ def as_json(result: Result) -> dict[str, Any]:
             }
             for outcome in result.outcomes
         ],
-        "artifacts": [{"kind": artifact.kind, "path": artifact.path} for artifact in seen.artifacts],
+        "artifacts": [_artifact(artifact) for artifact in seen.artifacts],
         "stalled_s": _rounded(seen.stalled_s),
     }
+
+
+def _artifact(artifact: Artifact) -> dict[str, str]:
+    told = {"kind": artifact.kind, "path": artifact.path, "id": artifact.id}
+    return told | {"url": artifact.url} if artifact.url else told
 
 
 def _rounded(value: float | None) -> float | None:

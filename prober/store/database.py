@@ -123,8 +123,14 @@ class Store:
     # What comes out.
 
     def states(self) -> tuple[Mapping[str, Any], ...]:
-        """Every state as the dict it was written as."""
-        return tuple(json.loads(row.payload) for row in self._read(select(schema.states.c.payload)))
+        """Every state as the dict it was written as; one that is damaged is left out, with an error in the log."""
+        found = []
+        for row in self._read(select(schema.states)):
+            try:
+                found.append(json.loads(row.payload))
+            except ValueError:
+                _log.error("a stored state is not readable, starting anew", check=row.check_id, region=row.region)
+        return tuple(found)
 
     def open_incidents(self) -> tuple[Told, ...]:
         """Incidents that have not ended, oldest first."""

@@ -223,6 +223,7 @@ def notice(encoded: str) -> Notice:
     known["kind"] = NoticeKind(known["kind"])
     known["expected"] = tuple((name, expected, seen) for name, expected, seen in known.get("expected", ()))
     known["tags"] = tuple(known.get("tags", ()))
+    known["evidence"] = tuple((kind, url) for kind, url in known.get("evidence", ()))
     return Notice(**known)
 
 

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from prober.clock import iso
 from prober.model import Verdict, format_duration
 from prober.sinks.prometheus import FAMILIES
+from prober.web.artifacts import artifacts
 from prober.web.view import Health, View
 
 REFRESH_S = 10
@@ -44,6 +45,7 @@ def create_app(view: View) -> Starlette:
             Route("/metrics", _metrics(view)),
             Route("/healthz", _health(view.healthy)),
             Route("/readyz", _health(view.ready)),
+            Route("/artifacts/{identity}", artifacts(view.artifact)),
             Route("/prober.css", _style(_STYLE.read_text())),
         ],
         middleware=[Middleware(_SecurityHeaders), Middleware(GZipMiddleware, compresslevel=1)],
@@ -59,7 +61,9 @@ class _SecurityHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(SECURITY_HEADERS)
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
@@ -50,3 +51,5 @@ class View:
     ready: Callable[[], Health]
     """Is the config loaded and the scheduler running?"""
     clock: Clock = field(default_factory=SystemClock)
+    artifact: Callable[[str], tuple[Path, str] | None] = lambda _: None
+    """The path and kind of the evidence of an id, if there is such."""

@@ -85,6 +85,8 @@ def test_the_shipped_file_loads_without_a_variable_or_a_warning() -> None:
         "events-api",
         "shop-port",
         "purchase",
+        "login",
+        "refund",
     ]
     assert found.config.regions == ("eu-west-1", "us-east-1")
 
@@ -100,7 +102,8 @@ def test_the_commented_options_of_the_shipped_file_are_right_as_well(tmp_path: P
     (tmp_path / "checks").symlink_to(ROOT / "checks")
     path = tmp_path / "probes.yaml"
     path.write_text("\n".join(shown))
-    environ = {"SLACK_WEBHOOK_URL": "https://hooks.example/T0", "HEARTBEAT_URL": "https://beat.example/1"}
+    environ = dict.fromkeys(("SLACK_WEBHOOK_URL", "HEARTBEAT_URL"), "https://hooks.example/T0")
+    environ |= {"SHOP_PASSWORD": "correct horse", "SHOP_TOTP_KEY": "ORSXG5A"}
     config = load(path, environ, lenient=False).config
     assert config.checks[-1].id == "shop-tls"
     assert (list(config.channels), len(config.routes), len(config.sinks)) == (["hook", "ops"], 2, 1)

@@ -7,6 +7,7 @@ import os
 import tempfile
 import textwrap
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,13 +20,15 @@ import psutil
 import structlog
 
 from prober.clock import SystemClock
+from prober.journey.slots import PoolStats
 from prober.model import Observation
 from prober.net import Net
-from prober.probes import Context, Probe
+from prober.probes import Context, Pooled
 from prober.probes.browser import BrowserSettings, Spec, open_probe
 
 PAGES = Path(__file__).parent.parent / "site"
 HEAD = "import os\nfrom prober import journey, measure, step\nSITE = os.environ['EVENTCHAIN_URL']\n"
+UNPINNED = BrowserSettings(slots=1, pinned=False)  # here nobody measures beside the browser, and it is faster that way
 Value = TypeVar("Value")
 
 
@@ -35,9 +38,9 @@ class _Pages(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def site() -> Iterator[str]:
-    """The pages of ``tests/site`` over HTTP; yields their base URL."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Pages, directory=str(PAGES)))
+def site(handler: type[SimpleHTTPRequestHandler] = _Pages) -> Iterator[str]:
+    """The pages of ``tests/site`` over HTTP, as ``handler`` hands them out; yields their base URL."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(PAGES)))
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
@@ -62,7 +65,7 @@ class Browsing:
     """Runs journeys, written as texts, through one warm pool."""
 
     home: Path
-    probe: Probe
+    probe: Pooled
     loop: asyncio.AbstractEventLoop
 
     def run(self, source: str, *, timeout_s: float = 20.0, artifacts: bool = False, **fields: Any) -> Observation:
@@ -75,6 +78,19 @@ class Browsing:
         spec = Spec(id="fixture", journey=str(file), timeout=f"{timeout_s:g}s", interval="1h", **fields)
         ctx = context(timeout_s, self.home / "artifacts" if artifacts else None)
         return self.wait(lambda: self.probe(spec, ctx), timeout_s + 2)
+
+    def warm(self) -> list[str]:
+        """Wait until the pool stands ready; the processes and directories it consists of then."""
+        self.until(lambda stats: stats.busy == 0 and stats.workers >= 1)
+        return left_over()
+
+    def until(self, holds: Callable[[PoolStats], bool], within_s: float = 20.0) -> PoolStats:
+        """Wait until the pool's figures are as wanted."""
+        end = time.monotonic() + within_s
+        while not holds(stats := self.probe.stats()["chromium"]):
+            assert time.monotonic() < end, stats
+            time.sleep(0.02)
+        return stats
 
     def wait(self, call: Callable[[], Awaitable[Value]], timeout_s: float) -> Value:
         async def called() -> Value:
@@ -89,7 +105,7 @@ def browsing(home: Path, settings: BrowserSettings | None = None, **environ: str
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    opened = open_probe(settings or BrowserSettings(slots=1), {**os.environ, **environ})
+    opened = open_probe(settings or UNPINNED, {**os.environ, **environ})
     try:
         probe = asyncio.run_coroutine_threadsafe(opened.__aenter__(), loop).result(10)
         yield Browsing(home, probe, loop)

@@ -88,7 +88,7 @@ def test_requests_say_who_asks_and_every_step_is_timed(tmp_path: Path) -> None:
 def test_what_goes_wrong_has_its_reason(tmp_path: Path) -> None:
     journeys = {
         "(await http.get(f'{API}/broken')).raise_for_status()": Reason.STATUS,
-        "await http.get('http://nowhere.invalid/')": Reason.CONNECT,
+        "await http.get('http://nowhere.invalid/')": Reason.DNS_NXDOMAIN,
         "await http.get('http://127.0.0.1:1/')": Reason.CONNECT_REFUSED,
         "assert (await http.get(f'{API}/broken')).status_code == 200": Reason.STEP,
     }

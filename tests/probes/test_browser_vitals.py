@@ -90,6 +90,21 @@ def test_a_layout_shift_counts_also_under_mobile_emulation(browser: Browsing, de
         assert page.detail["worst_shift"]["selector"] == "div#moved"
 
 
+def test_a_shift_by_a_window_that_is_resized_is_not_the_page_s_fault(browser: Browsing) -> None:
+    seen = browser.run("""
+        @journey
+        async def resized(page):
+            async with step("Open"):
+                await page.goto(f"{SITE}/busy.html")
+            async with step("Resize"):
+                await page.wait_for_timeout(200)
+                await page.set_viewport_size({"width": 300, "height": 700})
+                await page.wait_for_function("document.querySelector('p').getBoundingClientRect().top > 100")
+    """)
+    ((_, page),) = navigations(seen)
+    assert page.cls == 0
+
+
 def test_a_slow_handler_shows_in_inp_and_nothing_shows_where_nobody_clicked(browser: Browsing) -> None:
     seen = browser.run("""
         @journey
@@ -165,3 +180,107 @@ def test_a_page_loaded_before_any_step_is_kept(browser: Browsing) -> None:
     (step,) = seen.steps
     assert len(step.navigations) == 1
     assert Path(step.navigations[0].url).name == "quick.html"
+
+
+def test_a_page_that_replaces_globals_and_hides_properties_is_measured_all_the_same(browser: Browsing) -> None:
+    seen = browser.run("""
+        @journey
+        async def hostile(page):
+            async with step("Open"):
+                await page.goto(f"{SITE}/hostile.html")
+            async with step("Click"):
+                await page.get_by_role("button").click()
+    """)
+    ((_, page),) = navigations(seen)
+    assert page.detail["fault"] is None
+    assert page.fcp_s
+    assert page.inp_s is not None
+    assert page.inp_s >= 0.1
+    assert page.lcp_element == "H1"
+    assert page.detail["lcp"]["selector"] == "form#order > h1"
+    assert page.detail["page_errors"] == 0
+    assert seen.facts["page_errors"] == 0
+
+
+def test_a_page_that_writes_itself_anew_is_heard_until_it_is_left(browser: Browsing) -> None:
+    seen = browser.run("""
+        @journey
+        async def rewritten(page):
+            async with step("Open"):
+                await page.goto(f"{SITE}/rewritten.html")
+                await page.get_by_role("heading", name="Written anew").wait_for()
+            async with step("Leave"):
+                await page.get_by_role("button").click()
+                await page.wait_for_url("**/quick.html?after")
+    """)
+    (_, page), (_, after) = navigations(seen)
+    assert page.lcp_element == "H1"
+    assert page.detail["left_s"] is not None
+    assert 0 < page.detail["left_after_input_s"] < 2
+    assert (after.detail["left_s"], after.detail["left_after_input_s"]) == (None, None)
+
+
+def test_frames_are_neither_measured_nor_heard(browser: Browsing) -> None:
+    seen = browser.run("""
+        @journey
+        async def framed(page):
+            async with step("Open"):
+                await page.goto(f"{SITE}/framed.html")
+    """)
+    ((_, page),) = navigations(seen)
+    assert page.url.endswith("/framed.html")
+    assert page.lcp_element == "P"
+    assert page.cls == 0
+
+
+def test_what_is_no_page_of_the_web_is_no_navigation(browser: Browsing) -> None:
+    seen = browser.run("""
+        @journey
+        async def blank(page):
+            async with step("Open"):
+                await page.goto("data:text/html,<h1>Data</h1>")
+                await page.goto("about:blank")
+                try:
+                    await page.goto("http://127.0.0.1:1/")
+                except Exception as refused:
+                    assert "ERR_" in str(refused)
+                await page.wait_for_url("chrome-error:**")
+                await page.goto(f"{SITE}/quick.html")
+    """)
+    assert [page.url.rpartition("/")[2] for _, page in navigations(seen)] == ["quick.html"]
+
+
+def test_long_tasks_are_counted_and_block_by_what_exceeds_50_ms(browser: Browsing) -> None:
+    seen = browser.run("""
+        @journey
+        async def busy(page):
+            async with step("Open"):
+                await page.goto(f"{SITE}/busy.html")
+    """)
+    ((_, page),) = navigations(seen)
+    assert page.final
+    assert page.detail["long_tasks"] >= 3
+    assert page.detail["longest_task_s"] >= 0.09
+    assert page.tbt_s is not None
+    assert 0.12 <= page.tbt_s < 1.5
+
+
+def test_resources_are_counted_by_type_and_party_and_an_unknown_size_is_not_zero(browser: Browsing) -> None:
+    seen = browser.run("""
+        @journey
+        async def requests(page):
+            async with step("Open"):
+                await page.goto(f"{SITE}/requests.html")
+                await page.get_by_role("heading", name="All answered").wait_for()
+    """)
+    ((_, page),) = navigations(seen)
+    resources = page.detail["resources"]
+    assert resources["count"] == 302
+    assert resources["types"]["fetch"]["count"] == 301
+    assert resources["types"]["stylesheet"]["count"] == 1
+    assert resources["render_blocking"] == 1
+    assert resources["refused"] == 1
+    assert resources["third_party"] == {"count": 1, "bytes": None, "unsized": 1}
+    assert resources["first_party"]["count"] == 301
+    assert resources["bytes"] == resources["first_party"]["bytes"] > 301 * 300
+    assert (page.detail["status"], page.detail["type"], page.detail["protocol"]) == (200, "navigate", "http/1.0")

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Browser, BrowserContext, CDPSession, Page
@@ -20,10 +17,12 @@ from prober.journey.run import Emit, Run, StepRecord
 from prober.journey.wire import Job
 from prober.model import Failure, Reason
 from prober.probes.browser.collector import BINDING, QUIET_MS, SCRIPT, Collector
+from prober.probes.browser.dossier import Dossier
 from prober.probes.browser.explain import explain
+from prober.probes.browser.network import Network
+from prober.probes.browser.recording import Recording
 from prober.probes.browser.rescue import answers, frozen, interrupt, within
 from prober.probes.browser.watch import Watch, open_pages, shown_url
-from prober.secret import Redactor
 
 OPEN_S = 10.0
 CLOSE_S = 3.0
@@ -31,8 +30,6 @@ ACTION_S = 15.0  # Playwright's own limit for one action, where the journey sets
 FLUSH_S = 1.0
 SETTLE_S = 3.0
 PING_S = 1.0
-SCREENSHOT_S = 3.0
-SCREENSHOTS_KEPT = 5
 ORDINARY_BUDGET_S = 20.0  # runs with less time have proportionally less for looking into a failure
 LEFT_BY_SCRIPT = ("goto", "reload", "close")  # calls after which a page can no longer be asked
 
@@ -40,20 +37,21 @@ LEFT_BY_SCRIPT = ("goto", "reload", "close")  # calls after which a page can no 
 class BrowserAct:
     """The surroundings of one journey in a browser."""
 
-    def __init__(self, browser: Browser, context: BrowserContext, job: Job, emit: Emit) -> None:
+    def __init__(self, browser: Browser, context: BrowserContext, job: Job, emit: Emit, recording: Recording) -> None:
         self.fixtures: dict[str, Any] = {"context": context, "params": dict(job.params)}
         self.reusable = True
         self._browser = browser
         self._context = context
         self._job = job
-        self._emit = emit
         self._haste = min(1.0, max(0.3, job.budget_s / ORDINARY_BUDGET_S))
         self._collector = Collector(emit)
         self._watch = Watch(context)
+        self._dossier = Dossier(context, job, emit, self._watch, recording, self._haste)
+        self._network = Network(job, lambda: self._run.step_index if self._run else None)
         self._sessions: dict[Page, CDPSession] = {}
         self._opening: list[asyncio.Future[None]] = []
-        self._shots = 0
         self._still_url = ""
+        self._settled_s = 0.0
         self._run: Run | None = None
 
     async def open(self) -> None:
@@ -61,6 +59,7 @@ class BrowserAct:
         self._context.set_default_timeout(ACTION_S * 1000)
         await self._context.expose_binding(BINDING, self._collector.take)
         await self._context.add_init_script(SCRIPT)
+        await self._dossier.open()
         self._context.on("page", self._prepare)
         self.fixtures["page"] = await self._context.new_page()
         await asyncio.gather(*self._opening)
@@ -69,22 +68,30 @@ class BrowserAct:
         # A browser in doubt is ended as a whole; waiting for its answer would only take time.
         if self.reusable and await within(CLOSE_S, self._closed()) is None:
             self.reusable = False
+        await self._dossier.close()
 
     def attach(self, run: Run) -> None:
         self._run = run
+        self._dossier.attach(run)
 
     def explain(self, fault: BaseException) -> Failure:
         return explain(fault, self._job.file)
 
     async def settle(self, step: StepRecord) -> None:
-        await self._flush()
-        page = self._current()
-        # A new route's entry may come after its address.
-        if page and (self._collector.take_fresh() or page.url != self._still_url):
-            await self._wait_until_still(page)
+        if not self._moved():  # where it did, the waiting comes first, and one flush after it is enough
             await self._flush()
-            self._collector.take_fresh()
+        page = self._current()
+        if page and self._moved():
+            began = time.monotonic()
+            still = await self._wait_until_still(page)
+            self._settled_s += time.monotonic() - began
+            if still:
+                self._tell()
+            else:
+                await self._flush()
+            self._collector.fresh = False
             self._still_url = page.url
+        await self._dossier.picture(page, step, failed=False)
 
     async def examine(self, step: StepRecord | None, failure: Failure) -> Failure:
         page, limit_s = self._current(), PING_S * self._haste
@@ -99,7 +106,7 @@ class BrowserAct:
         if page and hung:
             failure = await self._revive(page, failure, limit_s)
         if failure.reason is not Reason.BROWSER_CRASH:
-            await self._take_screenshot(step)
+            await self._dossier.picture(self._current(), step, failed=True)
             await self._flush()
         return failure
 
@@ -107,9 +114,9 @@ class BrowserAct:
         await self._flush()
         page = self._current()
         last_url = shown_url(page.url) if page else None
-        if self._run and self._run.failure:
-            self._keep_evidence(last_url)
-        return {"last_url": last_url, **self._watch.counts}
+        await self._dossier.finish(last_url)
+        told = {"last_url": last_url, "settle_s": round(self._settled_s, 3)}
+        return {**told, **self._watch.counts, **self._network.facts}
 
     def _prepare(self, page: Page) -> None:
         for name in LEFT_BY_SCRIPT:
@@ -120,6 +127,8 @@ class BrowserAct:
         session = await within(OPEN_S, self._context.new_cdp_session(page))
         if session is not None:
             self._sessions[page] = session
+            await within(OPEN_S, self._network.apply(session))
+            await self._dossier.follow(session)
 
     def _flushed_first(self, page: Page, method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def call(*args: Any, **options: Any) -> Any:
@@ -130,6 +139,12 @@ class BrowserAct:
 
         return call
 
+    def _moved(self) -> bool:
+        """Whether there is another page or route than when it was last still."""
+        page = self._current()
+        # A new route's entry may come after its address.
+        return self._collector.fresh or (page is not None and page.url != self._still_url)
+
     def _current(self) -> Page | None:
         """The page opened last of those still open."""
         return next(reversed(list(open_pages(self._context))), None)
@@ -139,17 +154,21 @@ class BrowserAct:
         pages = [page for page in open_pages(self._context) if _measurable(page)]
         limit_s = FLUSH_S * self._haste
         await asyncio.gather(*(within(limit_s, _ask(page, "__prober_flush")) for page in pages))
+        self._tell()
+
+    def _tell(self) -> None:
         if self._run is not None:
             self._collector.tell(self._run.step_at)
 
-    async def _wait_until_still(self, page: Page) -> None:
+    async def _wait_until_still(self, page: Page) -> bool:
         """Wait until the page is loaded and nothing that may move a value has happened for a while; bounded."""
         until = time.monotonic() + SETTLE_S * self._haste
-        while _measurable(page) and time.monotonic() < until:
-            quiet_ms = await within(FLUSH_S, _ask(page, "__prober_quiet"))
-            if quiet_ms is not None and quiet_ms >= QUIET_MS and not self._watch.awaited(page):
-                return
-            await asyncio.sleep(max(0.05, (QUIET_MS - (quiet_ms or 400.0)) / 1000))
+        while _measurable(page) and (left_s := until - time.monotonic()) > 0:
+            still = await within(left_s, page.evaluate("quiet => window.__prober_still?.(quiet)", QUIET_MS))
+            if still and not self._watch.awaited(page):
+                return True
+            await asyncio.sleep(0.1)
+        return False
 
     async def _revive(self, page: Page, failure: Failure, limit_s: float) -> Failure:
         """Get a page that does not answer to speak again, so that it can still be looked at."""
@@ -159,31 +178,6 @@ class BrowserAct:
             return Failure(Reason.BROWSER_CRASH, "the browser stopped answering")
         return Failure(Reason.PAGE_HUNG, f"the page stopped answering, a script of it never yields; {failure.message}")
 
-    async def _take_screenshot(self, step: StepRecord | None) -> None:
-        page = self._current()
-        if page is None or self._job.artifacts is None or self._shots >= SCREENSHOTS_KEPT:
-            return
-        shot = await within(SCREENSHOT_S * self._haste, page.screenshot(timeout=SCREENSHOT_S * 1000))
-        if shot is not None:
-            self._shots += 1
-            name = f"{step.index + 1}-{step.name}" if step else "journey"
-            self._keep("screenshot", f"{re.sub(r'[^A-Za-z0-9]+', '-', name).strip('-').lower()[:60]}.png", shot)
-
-    def _keep_evidence(self, last_url: str | None) -> None:
-        if self._job.artifacts is not None:
-            told = Redactor(self._job.secrets).value({"url": last_url, **self._watch.evidence()})
-            self._keep("evidence", "evidence.json", json.dumps(told, indent=1).encode())
-
-    def _keep(self, kind: str, name: str, content: bytes) -> None:
-        place = Path(self._job.artifacts or "")
-        try:
-            place.mkdir(parents=True, exist_ok=True)
-            (place / name).write_bytes(content)
-        except OSError as error:  # a full disk must not turn a finding into an error of ours
-            self._emit({"event": "facts", "artifacts_lost": describe(error)})
-            return
-        self._emit({"event": "artifact", "kind": kind, "path": str(place / name)})
-
     async def _closed(self) -> bool:
         await self._context.close()
         return True
@@ -192,10 +186,11 @@ class BrowserAct:
 @asynccontextmanager
 async def open_act(browser: Browser, job: Job, emit: Emit, options: Mapping[str, Any]) -> AsyncIterator[BrowserAct]:
     """A fresh context with one page for one run. Raises ProbeError(browser_crash) where there is none to be had."""
+    recording = Recording(job)
     try:
         async with asyncio.timeout(min(OPEN_S, job.budget_s)):
-            context = await browser.new_context(**options)
-            act = BrowserAct(browser, context, job, emit)
+            context = await browser.new_context(**options, **recording.options)
+            act = BrowserAct(browser, context, job, emit, recording)
             await act.open()
     except (TimeoutError, PlaywrightError) as error:
         raise ProbeError(Reason.BROWSER_CRASH, f"the browser opens no page: {describe(error)}") from None

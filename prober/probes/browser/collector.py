@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,20 @@ from prober.journey.run import Emit
 from prober.model import Navigation
 from prober.secret import redact_url
 
-SCRIPT = (Path(__file__).parent / "vitals.js").read_text()
+PARTS = ("vitals.js", "loading.js", "telling.js")
+SCRIPT = "\n".join(
+    ("(function start() {", '"use strict";', *((Path(__file__).parent / name).read_text() for name in PARTS), "})();")
+)
 BINDING = "__prober_vitals"
 NAVIGATIONS_KEPT = 200
 QUIET_MS = 500.0  # this long without a candidate, a shift or a long task, and a page counts as still
 
 _VITALS = ("ttfb", "fp", "fcp", "lcp", "inp", "tbt")
 _TEXT = 300
+_NAME = 100
+_FIELDS = 50
+_DEPTH = 4
+_MESSAGE = 100_000
 
 
 class Collector:
@@ -28,22 +36,23 @@ class Collector:
 
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
-        self._fresh = False
+        self.fresh = False
+        """A navigation was seen for the first time; who has seen to it sets it back."""
         self._latest: dict[str, Mapping[str, Any]] = {}
         self._began: dict[str, float] = {}
         self._changed: dict[str, None] = {}
 
-    def take(self, source: object, message: object) -> None:
-        """The binding's callback."""
+    def take(self, source: Mapping[str, Any], message: object) -> None:
+        """The binding's callback, which frames of the page can call too; those are not heard."""
         now = time.monotonic()
-        try:
-            state = json.loads(message) if isinstance(message, str) else None
-        except (ValueError, RecursionError):
+        frame = source.get("frame")
+        if frame is not None and frame.parent_frame is not None:
             return
-        if not isinstance(state, dict) or not isinstance(key := state.get("key"), str):
+        state = _parsed(message)
+        if not isinstance(key := state.get("key"), str) or len(key) > _NAME:
             return
         known = self._latest.get(key)
-        self._fresh |= known is None
+        self.fresh |= known is None
         if known is None and len(self._latest) >= NAVIGATIONS_KEPT:
             return
         if known and (_number(state.get("number")) or 0) <= (_number(known.get("number")) or 0):
@@ -62,39 +71,44 @@ class Collector:
             self._emit({"event": "navigation", "key": key, "step": step, "navigation": told})
         self._changed.clear()
 
-    def take_fresh(self) -> bool:
-        """Whether a navigation was seen for the first time since the last call."""
-        fresh, self._fresh = self._fresh, False
-        return fresh
+
+def _parsed(message: object) -> Mapping[str, Any]:
+    try:
+        state = json.loads(message) if isinstance(message, str) and len(message) <= _MESSAGE else None
+    except (ValueError, RecursionError):
+        return {}
+    return state if isinstance(state, dict) else {}
 
 
 def _navigation(state: Mapping[str, Any]) -> Navigation:
-    quiet, cls, element = _number(state.get("quiet")), _number(state.get("cls")), state.get("lcp_element")
+    still, cls, element = _number(state.get("still")), _number(state.get("cls")), state.get("lcp_element")
     timings = state.get("timings")
+    told = islice(timings.items(), _FIELDS) if isinstance(timings, dict) else ()
     return Navigation(
         kind="soft" if state.get("kind") == "soft" else "hard",
         url=_shown_url(state.get("url")),
-        lcp_element=element[:_TEXT] if isinstance(element, str) else None,
+        lcp_element=element[:_NAME] if isinstance(element, str) else None,
         cls=None if cls is None else round(cls, 6),
-        timings={f"{name}_s": _seconds(value) for name, value in timings.items()} if isinstance(timings, dict) else {},
-        final=quiet is not None and quiet >= QUIET_MS,
-        detail=_detail(state.get("detail")),
+        timings={f"{name[:_NAME]}_s": _seconds(value) for name, value in told},
+        final=still is not None and still >= QUIET_MS,
+        detail=_detail(state.get("detail"), _DEPTH),
         **{f"{name}_s": _seconds(state.get(name)) for name in _VITALS},
     )
 
 
-def _detail(value: object) -> dict[str, Any]:
-    """Plain values only, and short; milliseconds become seconds, as everywhere outside the page."""
+def _detail(fields: object, depth: int) -> dict[str, Any]:
+    """Plain values only, few and short; milliseconds become seconds, as everywhere outside the page."""
     told = dict[str, Any]()
-    for name, item in list(value.items())[:50] if isinstance(value, dict) else ():
+    for name, item in islice(fields.items(), _FIELDS) if isinstance(fields, dict) else ():
+        field = name[:_NAME]
         if isinstance(item, dict):
-            told[name[:_TEXT]] = _detail(item)
+            told[field] = _detail(item, depth - 1) if depth else None
         elif isinstance(item, str):
-            told[name[:_TEXT]] = _shown_url(item) if name == "url" else item[:_TEXT]
+            told[field] = (_shown_url(item) if name == "url" else item)[:_TEXT]
         elif name.endswith("_ms"):
-            told[name[:_TEXT].removesuffix("ms") + "s"] = _seconds(item)
+            told[field.removesuffix("ms") + "s"] = _seconds(item)
         else:
-            told[name[:_TEXT]] = item if isinstance(item, bool) else _number(item)
+            told[field] = item if isinstance(item, bool | int) else _rounded(item)
     return told
 
 
@@ -106,9 +120,17 @@ def _shown_url(url: object) -> str:
 
 
 def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value)
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:  # an integer no float can hold
+        return None
+
+
+def _rounded(value: object) -> float | None:
+    number = _number(value)
+    return None if number is None else round(number, 6)
 
 
 def _seconds(value: object) -> float | None:

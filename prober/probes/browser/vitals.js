@@ -1,204 +1,153 @@
-// Core Web Vitals and timings of one top-level document, by the rules of web-vitals v6.
+// Core Web Vitals of one top-level document and its routes, by the rules of web-vitals v6: what is observed.
 //
-// Everything known of a navigation is sent each time it changes (at most every 100 ms), numbered, under the
-// navigation's own key; the host keeps the highest number. Times are milliseconds, null is "not measured".
-(function start() {
-  "use strict";
-  const bind = window.__prober_vitals;
-  if (window !== window.top || !bind || window.__prober_flush) return;
-  if (!/^(https?|file):$/.test(location.protocol)) {
-    // A popup's first document takes over the window of its blank one, and no script is run for it.
-    if (window.opener && location.protocol === "about:") setTimeout(start, 10);
-    return;
+// The host joins vitals.js, loading.js and telling.js into one function, `start`, which runs before any script of the
+// page. Nothing in it may throw into the page, nor rely on globals that the page may replace later. Times are
+// milliseconds, null is "not measured".
+
+if (window !== window.top || !window.__prober_vitals || window.__prober_flush) return;
+if (!/^(https?|file):$/.test(location.protocol)) {
+  // A popup's first document takes over the window of its blank one, and no script is run for it.
+  if (window.opener && location.protocol === "about:") setTimeout(start, 10);
+  return;
+}
+if (document.prerendering) {
+  document.addEventListener("prerenderingchange", start, { once: true });
+  return;
+}
+
+const INTERACTIONS_KEPT = 10, SHORTEST_EVENT_MS = 16, LONG_TASK_MS = 50, RECENT_KEPT = 50, TASKS_KEPT = 1000;
+const now = performance.now.bind(performance), visit = `${performance.timeOrigin}:${Math.random()}`;
+const supported = PerformanceObserver.supportedEntryTypes;
+
+let current, hard, hiddenAt, fault = null;
+let inputAt = Infinity, lastInput = null, resizedAt = Infinity;  // trusted input, the first and the last; resizing
+let movedAt = 0, busyAt = 0;  // when a value last moved; when something last happened that may yet move one
+const tasks = [], frames = [], recent = [], tallies = new Map();
+
+const guarded = (work) => (...given) => {
+  try { return work(...given); } catch (error) { fault ??= `${error}`; return undefined; }
+};
+const interactionCount = () => performance.interactionCount ?? current.slowest.size;
+
+function begin(kind, url, id, start) {
+  const before = current ? interactionCount() : 0;
+  current = { kind, url, id, start, key: `${visit}:${id}`, fp: null, fcp: null, largest: null,
+              cls: 0, session: null, shifts: 0, shiftSum: 0, worst: null, slowest: new Map(), before, errors: 0 };
+  return current;
+}
+
+function moved(time) {
+  movedAt = Math.max(movedAt, time);
+  busyAt = Math.max(busyAt, time);
+}
+
+// A form's own fields hide its properties when they are called "id" or "parentElement".
+const reader = (type, name) => {
+  const { get } = Object.getOwnPropertyDescriptor(type.prototype, name);
+  return (node) => get.call(node);
+};
+const parentOf = reader(Node, "parentElement"), tagOf = reader(Element, "tagName");
+const idOf = reader(Element, "id"), classesOf = reader(Element, "classList");
+
+const selector = guarded((node) => {
+  const path = [];
+  let at = !node || node instanceof Element ? node : parentOf(node);
+  for (; at && path.length < 3; at = parentOf(at)) {
+    if (path.length && /^(body|html)$/i.test(tagOf(at))) break;
+    const own = idOf(at) ? [`#${idOf(at)}`] : [...classesOf(at)].slice(0, 2).map((name) => `.${name}`);
+    path.unshift(tagOf(at).toLowerCase() + own.join(""));
+    if (idOf(at)) break;
   }
+  return path.join(" > ").slice(0, 120) || null;
+});
 
-  const MESSAGE_MS = 100, INTERACTIONS_KEPT = 10, SHORTEST_EVENT_MS = 16, LONG_TASK_MS = 50;
-  const observers = [], tasks = [];
-  let inputAt = Infinity;  // the first trusted input
-  let hiddenAt = document.visibilityState === "hidden" && !document.prerendering ? 0 : Infinity;
-  let busyAt = 0;          // when something last happened that may still move a value
-  let number = 0, timer = 0;
+function takeLargest(nav, paint, value) {
+  const { element, id, url, size, startTime } = paint;
+  nav.largest = { value: Math.max(value, 0), painted: startTime, tag: element ? tagOf(element) : null, size,
+                  selector: selector(element) || (id ? `#${id}` : null), url: url || null };
+  moved(startTime);
+}
 
-  const interactionCount = () => performance.interactionCount || 0;
-  const started = (kind, url, id, start) => ({
-    kind, url, key: `${performance.timeOrigin}:${id}`, start, paints: {}, lcp: null, entry: null,
-    cls: 0, window: null, shifts: 0, worst: null, slowest: new Map(), before: interactionCount(),
-  });
-  const documentEntry = () => performance.getEntriesByType("navigation")[0];
-  const hard = started("hard", documentEntry()?.name || location.href, 0, 0);
-  let current = hard;
+function takeRoutePaint(entry) {
+  const paint = entry?.largestContentfulPaint;
+  if (paint && paint.renderTime < hiddenAt) takeLargest(current, paint, paint.renderTime - current.start);
+}
 
-  // The values of a prerendered page count from its activation.
-  const sinceStart = (time) => Math.max(time - (documentEntry()?.activationStart || 0), 0);
+function takeEvent(entry) {
+  // Events that waited for the same frame explain one another's time.
+  const painted = entry.startTime + entry.duration;
+  let frame = frames.findLast((known) => Math.abs(known.painted - painted) <= 8);
+  if (!frame) frames.push(frame = { painted, from: Infinity, until: 0 });
+  if (frames.length > RECENT_KEPT) frames.shift();
+  frame.from = Math.min(frame.from, entry.processingStart);
+  frame.until = Math.max(frame.until, entry.processingEnd);
+  const { interactionId: id, name: event, duration, startTime } = entry;
+  const known = current.slowest.get(id);
+  if (!id || known?.duration >= duration) return;
+  const target = selector(entry.target) || known?.target || null;
+  current.slowest.set(id, { event, duration, startTime, target, frame });
+}
 
-  function describe(element) {
-    if (!element || !element.tagName) return null;
-    const id = element.id ? `#${element.id}` : "";
-    const classes = [...(element.classList || [])].slice(0, 3).map((name) => `.${name}`).join("");
-    return `${element.tagName.toLowerCase()}${id}${classes}`.slice(0, 120);
-  }
+function takeShift(entry) {
+  // Mobile emulation flags every early shift as caused by input, also where nobody has touched the page.
+  const causedAt = entry.lastInputTime ?? entry.startTime;
+  if (entry.hadRecentInput && causedAt >= Math.min(inputAt, resizedAt) - 1) return;
+  const { value, startTime } = entry, open = current.session;
+  const joins = open && startTime - open.last < 1000 && startTime - open.first < 5000;
+  current.session = joins ? open : { first: startTime, sum: 0 };
+  current.session.last = startTime;
+  current.session.sum += value;
+  current.cls = Math.max(current.cls, current.session.sum);
+  current.shifts += 1;
+  current.shiftSum += value;
+  moved(startTime);
+  if (value <= (current.worst?.value ?? 0)) return;
+  const area = ({ currentRect: rect }) => rect.width * rect.height;
+  const [largest] = [...(entry.sources || [])].sort((one, other) => area(other) - area(one));
+  current.worst = { value, at_ms: startTime - current.start, selector: selector(largest?.node) };
+}
 
-  function observe(type, take, options = {}) {
-    if (!PerformanceObserver.supportedEntryTypes.includes(type)) return;
-    const observer = new PerformanceObserver((list) => { list.getEntries().forEach(take); sendSoon(); });
-    observer.observe({ type, buffered: true, ...options });
-    observers.push([observer, take]);
-  }
-
-  observe("paint", (entry) => {
-    if (entry.startTime < hiddenAt) hard.paints[entry.name] = sinceStart(entry.startTime);
-  });
-
-  observe("largest-contentful-paint", (entry) => {
-    if (entry.startTime >= hiddenAt) return;
-    busyAt = Math.max(busyAt, entry.startTime);
-    hard.lcp = sinceStart(entry.startTime);
-    hard.entry = { tag: entry.element?.tagName || null, selector: describe(entry.element) || entry.id || null,
-                   url: entry.url.slice(0, 300), size: entry.size };
-  });
-
-  observe("layout-shift", (entry) => {
-    // Mobile emulation flags every early shift as caused by input, also where nobody has touched the page.
-    if (entry.hadRecentInput && entry.startTime >= inputAt) return;
-    const open = current.window;
-    const joins = open && entry.startTime - open.last < 1000 && entry.startTime - open.first < 5000;
-    current.window = joins ? open : { first: entry.startTime, sum: 0 };
-    current.window.last = entry.startTime;
-    current.window.sum += entry.value;
-    current.cls = Math.max(current.cls, current.window.sum);
-    current.shifts += entry.value;
-    busyAt = Math.max(busyAt, entry.startTime);
-    if (!current.worst || entry.value > current.worst.value) {
-      current.worst = { value: entry.value, selector: describe(entry.sources?.[0]?.node) };
-    }
-  });
-
-  function takeEvent(entry) {
-    if (!entry.interactionId) return;
-    const known = current.slowest.get(entry.interactionId);
-    const processing = entry.processingEnd - entry.processingStart;
-    // One interaction is several events that wait for the same frame; the one that kept it busy explains it.
-    const told = known && known.processing_ms >= processing ? known : {
-      event: entry.name, target: describe(entry.target), processing_ms: processing,
-      input_delay_ms: entry.processingStart - entry.startTime,
-      presentation_ms: Math.max(entry.startTime + entry.duration - entry.processingEnd, 0),
-    };
-    const duration = Math.max(entry.duration, known?.duration || 0);
-    current.slowest.set(entry.interactionId, { ...told, duration });
-  }
-  observe("event", takeEvent, { durationThreshold: SHORTEST_EVENT_MS });
-  observe("first-input", takeEvent);
-
-  observe("longtask", (entry) => {
-    busyAt = Math.max(busyAt, entry.startTime + entry.duration);
-    if (tasks.length < 1000) tasks.push([entry.startTime, entry.duration]);
-  });
-
-  observe("soft-navigation", (entry) => {
-    send();  // the last word of the navigation before
-    current = started("soft", entry.name, entry.navigationId, entry.startTime);
-    current.soft = entry;
-    busyAt = Math.max(busyAt, entry.startTime + entry.duration);
+const take = {
+  "paint"(entry) {
+    const field = entry.name === "first-contentful-paint" ? "fcp" : "fp";
+    if (entry.startTime < hiddenAt) hard[field] = sinceStart(entry.startTime);
+  },
+  "largest-contentful-paint"(entry) {
+    if (entry.startTime < hiddenAt) takeLargest(hard, entry, sinceStart(entry.startTime));
+  },
+  "layout-shift": takeShift,
+  "event": takeEvent,
+  "first-input": takeEvent,
+  "longtask"({ startTime, duration }) {
+    busyAt = Math.max(busyAt, startTime + duration);
+    if (startTime < inputAt || current.kind === "soft") moved(busyAt);
+    if (tasks.length < TASKS_KEPT) tasks.push({ startTime, duration });
+  },
+  "soft-navigation"(entry) {
+    tell();  // the last word of the navigation before
     const painted = entry.presentationTime || entry.paintTime;
-    if (painted) current.paints["first-contentful-paint"] = Math.max(painted - entry.startTime, 0);
-  });
-  observe("interaction-contentful-paint", () => {});  // its values are read from the soft navigation's entry
+    begin("soft", entry.name, entry.navigationId, entry.startTime);
+    current.fcp = painted ? Math.max(painted - entry.startTime, 0) : null;
+    current.interaction = entry.interactionId;
+    hiddenAt = Infinity;
+    moved(entry.startTime + entry.duration);
+    takeRoutePaint(entry.getLargestInteractionContentfulPaint?.());
+  },
+  "interaction-contentful-paint"(entry) {
+    if (current.kind === "soft" && entry.interactionId === current.interaction) takeRoutePaint(entry);
+  },
+  "resource"(entry) {
+    const id = entry.navigationId ?? 0;
+    if (!tallies.has(id)) tallies.set(id, emptyTally());
+    addResource(tallies.get(id), entry);
+    recent.push(entry);
+    if (recent.length > RECENT_KEPT) recent.shift();
+  },
+};
 
-  function takeSoftPaint(nav) {
-    const paint = nav.soft?.getLargestInteractionContentfulPaint?.()?.largestContentfulPaint;
-    if (!paint) return;
-    nav.lcp = Math.max(paint.renderTime - nav.start, 0);
-    nav.entry = { tag: paint.element?.tagName || null, selector: describe(paint.element), size: paint.size };
-  }
-
-  function interaction(nav) {
-    // The 98th percentile, by dropping one interaction in fifty.
-    const count = interactionCount() - nav.before;
-    const slow = [...nav.slowest.values()].sort((a, b) => b.duration - a.duration).slice(0, INTERACTIONS_KEPT);
-    if (slow.length) return { count, ...slow[Math.min(slow.length - 1, Math.floor(count / 50))] };
-    return nav.soft && count > 0 ? { count, duration: SHORTEST_EVENT_MS / 2 } : null;  // all shorter than is told
-  }
-
-  function blockingTime(nav) {
-    const from = nav.kind === "soft" ? nav.start : nav.paints["first-contentful-paint"];
-    if (from === undefined) return null;
-    const until = nav.kind === "soft" ? Infinity : inputAt;
-    return tasks.filter(([start, length]) => start + length > from && start < until)
-      .reduce((sum, [start, length]) => sum + Math.max(start + length - Math.max(start, from) - LONG_TASK_MS, 0), 0);
-  }
-
-  function timings(entry) {
-    // A value of 0 in these entries means "did not happen", or not yet.
-    const between = (from, to) => (from > 0 && to > 0 ? Math.max(to - from, 0) : null);
-    const at = (time) => (time > 0 ? sinceStart(time) : null);
-    const secure = entry.secureConnectionStart;
-    return {
-      redirect: entry.redirectCount ? between(entry.redirectStart, entry.redirectEnd) : null,
-      dns_lookup: between(entry.domainLookupStart, entry.domainLookupEnd),
-      tcp_connect: between(entry.connectStart, secure > 0 ? secure : entry.connectEnd),
-      tls: between(secure, entry.connectEnd),
-      request_wait: between(entry.requestStart, entry.responseStart),
-      download: between(entry.responseStart, entry.responseEnd),
-      request_response: between(entry.requestStart, entry.responseEnd),
-      dom_interactive: at(entry.domInteractive),
-      dom_content_loaded: at(entry.domContentLoadedEventEnd),
-      dom_complete: at(entry.domComplete),
-      dom_processing: between(entry.responseEnd, entry.domComplete),
-      total_load_time: at(entry.loadEventEnd),
-    };
-  }
-
-  function state(nav) {
-    const entry = nav.kind === "hard" ? documentEntry() : null;
-    const answered = entry && entry.responseStart > 0 && entry.responseStart < performance.now();
-    const paint = (name) => nav.paints[name] ?? null;
-    const slowest = interaction(nav);
-    takeSoftPaint(nav);
-    return {
-      key: nav.key, number: ++number, kind: nav.kind, url: nav.url,
-      age: performance.now() - nav.start,
-      quiet: documentEntry()?.loadEventEnd > 0
-        ? performance.now() - Math.max(busyAt, documentEntry().loadEventEnd) : null,
-      ttfb: entry ? (answered ? sinceStart(entry.responseStart) : null) : 0,
-      fp: paint("first-paint"), fcp: paint("first-contentful-paint"),
-      lcp: nav.lcp, lcp_element: nav.entry?.tag ?? null,
-      cls: nav.kind === "soft" || paint("first-contentful-paint") !== null ? nav.cls : null,
-      inp: slowest ? slowest.duration : null,
-      tbt: blockingTime(nav),
-      timings: entry ? timings(entry) : {},
-      detail: { lcp: nav.entry, inp: slowest && { ...slowest, duration: undefined }, shifts: nav.shifts, worst_shift: nav.worst,
-                protocol: entry?.nextHopProtocol || null, status: entry?.responseStatus || null,
-                connection_reused: entry ? entry.connectEnd === entry.connectStart : null },
-    };
-  }
-
-  function send() {
-    // A page that is being closed refuses the message; that must not look like an error of the page.
-    try { Promise.resolve(bind(JSON.stringify(state(current)))).catch(() => {}); } catch { /* closed */ }
-  }
-  function sendSoon() {
-    if (!timer) timer = setTimeout(() => { timer = 0; send(); }, MESSAGE_MS);
-  }
-  function flush() {
-    for (const [observer, take] of observers) observer.takeRecords().forEach(take);
-    send();
-  }
-
-  for (const type of ["keydown", "pointerdown", "click"]) {
-    addEventListener(type, (event) => { if (event.isTrusted) inputAt = Math.min(inputAt, event.timeStamp); }, true);
-  }
-  addEventListener("load", () => setTimeout(sendSoon), true);  // loadEventEnd is known a task later
-  addEventListener("beforeunload", flush, true);  // the last event of a left page whose message still arrives
-  addEventListener("pagehide", flush, true);      // arrives when the context closes
-  addEventListener("visibilitychange", () => {
-    if (document.visibilityState !== "hidden") return;
-    hiddenAt = Math.min(hiddenAt, performance.now());
-    flush();
-  }, true);
-
-  // For the host: the entries of an input exist once its frame was painted, two frames later.
-  const frame = () => new Promise(requestAnimationFrame);
-  Object.defineProperty(window, "__prober_flush", { value: async () => { await frame(); await frame(); flush(); } });
-  Object.defineProperty(window, "__prober_quiet", { value: () => state(current).quiet });
-  send();  // the page was reached, whatever becomes of it
-})();
+const takeOne = guarded((entry) => take[entry.entryType](entry));
+const deal = guarded((entries) => {
+  // Entries of different types come out of order; sorted by their end is how web-vitals takes them.
+  entries.sort((one, other) => one.startTime + one.duration - other.startTime - other.duration);
+  entries.forEach(takeOne);
+});

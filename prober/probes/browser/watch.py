@@ -52,11 +52,11 @@ class Watch:
         waiting = (flight.request for flight in self._flying.values())
         return sum(request.resource_type in BLOCKING and _page_of(request) in (page, None) for request in waiting)
 
-    def evidence(self) -> dict[str, Any]:
-        """Everything kept, as plain values."""
+    def evidence(self, began: float) -> dict[str, Any]:
+        """Everything kept, as plain values; times count from a monotonic ``began``."""
         now = time.monotonic()
         return {
-            "console": list(self._console),
+            "console": [{**line, "at_s": round(line["at_s"] - began, 3)} for line in self._console],
             "page_errors": list(self._errors),
             "failed_requests": list(self._failed),
             "requests_in_flight": [
@@ -74,7 +74,9 @@ class Watch:
 
     def _on_console(self, message: ConsoleMessage) -> None:
         self._counts["console_errors"] += message.type == "error"
-        self._console.append({"type": message.type, "text": message.text[:TEXT]})
+        place = message.location
+        line = {"type": message.type, "text": message.text[:TEXT], "at_s": time.monotonic()}
+        self._console.append({**line, "url": shown_url(place["url"]), "line": place["lineNumber"] + 1})
 
     def _on_error(self, error: WebError) -> None:
         self._counts["page_errors"] += 1

@@ -1,13 +1,13 @@
-"""The worker of browser journeys: one warm Chromium, a new context for every run. Run as ``python -m``."""
+"""The worker of browser journeys: one warm browser, a new context for every run. Run as ``python -m``."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
+from contextlib import asynccontextmanager
 from typing import Any
 
 from playwright.async_api import Browser, Playwright, async_playwright
@@ -19,14 +19,14 @@ from prober.journey.run import Emit
 from prober.journey.wire import Job
 from prober.model import Reason
 from prober.probes.browser.act import open_act
-from prober.probes.browser.find import find_browser, sandboxed
+from prober.probes.browser.launch import get_browser
 from prober.probes.browser.spec import BrowserSettings
 
-LAUNCH_S = 30.0
+WARM_UP_S = 20.0
 CLOSE_S = 3.0
 
 
-class Chromium:
+class Warm:
     """A running browser, as a journey's stage."""
 
     def __init__(self, playwright: Playwright, browser: Browser, user_agent: str, facts: Mapping[str, Any]) -> None:
@@ -34,11 +34,26 @@ class Chromium:
         self._playwright = playwright
         self._browser = browser
         self._user_agent = user_agent
+        self._acting = False
+        browser.on("disconnected", self._on_disconnected)
 
-    def act(self, job: Job, emit: Emit) -> AbstractAsyncContextManager[Act]:
+    @asynccontextmanager
+    async def act(self, job: Job, emit: Emit) -> AsyncIterator[Act]:
         options = self._emulation(job)
-        agent = options.get("user_agent", self._user_agent)
-        return open_act(self._browser, job, emit, {**options, "user_agent": f"{agent} {job.user_agent}"})
+        agent = f"{options.get('user_agent', self._user_agent)} {job.user_agent}"
+        self._acting = True
+        try:
+            async with open_act(self._browser, job, emit, {**options, "user_agent": agent}) as act:
+                yield act
+        finally:
+            self._acting = False
+
+    def _on_disconnected(self, _: Browser) -> None:
+        # While a journey runs, it tells of it. Between two, the prober must not send us another one.
+        if not self._acting:
+            sys.stderr.write("the browser ended while it was idle\n")
+            sys.stderr.flush()
+            os._exit(1)
 
     def _emulation(self, job: Job) -> dict[str, Any]:
         wanted, options = job.emulation, dict[str, Any]()
@@ -57,62 +72,31 @@ class Chromium:
 
 
 @asynccontextmanager
-async def open_chromium(told: Mapping[str, Any]) -> AsyncIterator[Chromium]:
+async def open_browser(told: Mapping[str, Any]) -> AsyncIterator[Warm]:
     """Start the browser and warm it up, so that no journey's clock pays for it. Raises ProbeError(no_browser)."""
     settings = BrowserSettings.model_validate(told["settings"])
-    executable = find_browser(settings, told["environ"])
-    os.environ.update(told["display"])
+    os.environ.update(told["given"])
     started = time.monotonic()
     async with async_playwright() as playwright:
-        browser = await _launch(playwright, settings, executable)
-        facts: dict[str, Any] = {
-            "browser": f"{playwright.chromium.name} {browser.version}",
-            "browser_executable": str(executable),
-            "sandbox": "on" if sandboxed(settings) else "off",
-        }
-        if settings.sandbox == "auto" and not sandboxed(settings):
-            facts["warnings"] = ["the browser runs WITHOUT its sandbox, since we are root: run as another user"]
+        browser, facts = await get_browser(playwright, settings, told["environ"])
         agent = await _warm_up(browser)
-        yield Chromium(playwright, browser, agent, facts | {"browser_start_s": time.monotonic() - started})
+        yield Warm(playwright, browser, agent, facts | {"browser_start_s": time.monotonic() - started})
         async with asyncio.timeout(CLOSE_S):
             await browser.close()
 
 
-async def _launch(playwright: Playwright, settings: BrowserSettings, executable: Path) -> Browser:
-    try:
-        return await playwright.chromium.launch(
-            executable_path=executable,
-            headless=settings.headless,
-            chromium_sandbox=sandboxed(settings),
-            args=list(settings.args),
-            timeout=LAUNCH_S * 1000,
-            handle_sigint=False,
-            handle_sigterm=False,
-            handle_sighup=False,
-        )
-    except PlaywrightError as error:
-        raise ProbeError(Reason.NO_BROWSER, _why_not(str(error), executable)) from None
-
-
-def _why_not(text: str, executable: Path) -> str:
-    if "without --no-sandbox is not supported" in text:
-        return "no browser: Chromium refuses its sandbox to root; run as another user or set `browser.sandbox: off`"
-    if "No usable sandbox" in text or ("sandbox" in text.lower() and "namespace" in text.lower()):
-        return "no browser: this kernel allows Chromium no sandbox; allow it or set `browser.sandbox: off`"
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return f"no browser: {executable} does not start: {describe(RuntimeError(lines[0]))}"
-
-
 async def _warm_up(browser: Browser) -> str:
     """Open and close a first page, which costs a second once; returns the browser's own user agent."""
-    session = await browser.new_browser_cdp_session()
-    version = await session.send("Browser.getVersion")
-    await session.detach()
-    context = await browser.new_context()
-    await context.new_page()
-    await context.close()
-    return str(version["userAgent"]).replace("HeadlessChrome", "Chrome")
+    try:
+        async with asyncio.timeout(WARM_UP_S):
+            context = await browser.new_context()
+            page = await context.new_page()
+            agent = await page.evaluate("navigator.userAgent")
+            await context.close()
+    except (TimeoutError, PlaywrightError) as error:
+        raise ProbeError(Reason.NO_BROWSER, f"no browser: it starts but opens no page: {describe(error)}") from None
+    return str(agent).replace("HeadlessChrome", "Chrome")
 
 
 if __name__ == "__main__":
-    serve(open_chromium)
+    serve(open_browser)

@@ -47,6 +47,7 @@ class Ledger:
         self._region = region
         self._runs: dict[tuple[Verdict, Reason], int] = {}
         self._durations = Histogram(DURATION_BUCKETS_S)
+        self._profile: str | None = None
         self._state = Verdict.UNKNOWN
         self._failures: int | None = None
         self._unknown_runs = 0
@@ -61,7 +62,11 @@ class Ledger:
         self.check = check
         place = (("check", check.id), ("region", self._region))
         self._own_labels = join_labels(place)
-        self._probe_labels = join_labels((("job", self._job), ("instance", check.target), *place))
+        profile = getattr(check, "profile", None)  # figures of different ones are different figures
+        if profile != self._profile:
+            self._profile, self._durations = profile, Histogram(DURATION_BUCKETS_S)
+        seen_as = (("profile", profile),) if profile else ()
+        self._probe_labels = join_labels((("job", self._job), ("instance", check.target), *place, *seen_as))
         self._steps = Cap(MOST_STEPS)
         self._measures = Cap(MOST_MEASURES)
         self._measured = {}

@@ -1,0 +1,148 @@
+"""Tests written for pytest-playwright, run as checks as they are."""
+
+import asyncio
+import os
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fakes.browsing import context, left_over, site
+
+from prober.faults import ProbeError
+from prober.model import Observation, Reason, Verdict
+from prober.probes.browser import BrowserSettings
+from prober.probes.browser.pytests import Spec, open_probe
+
+HEAD = (
+    "import os, re\nimport pytest\nfrom playwright.sync_api import Page, expect\nSITE = os.environ['EVENTCHAIN_URL']\n"
+)
+
+
+@pytest.fixture(scope="module")
+def pages() -> Iterator[str]:
+    with site() as url:
+        yield url
+
+
+def run(home: Path, url: str, source: str, *, test: str = "", timeout_s: float = 30.0, **env: str) -> Observation:
+    (home / "test_shop.py").write_text(HEAD + textwrap.dedent(source))
+    # What is for a person's terminal must not matter.
+    (home / "pytest.ini").write_text("[pytest]\naddopts = -n 7 --nonsense\n")
+
+    async def probed() -> Observation:
+        environ = {**os.environ, "EVENTCHAIN_URL": url, **env}
+        async with open_probe(BrowserSettings(), environ, home) as probe:
+            spec = Spec(id="shop", file=f"test_shop.py{test}", env=tuple(env))
+            return await probe(spec, context(timeout_s, home / "artifacts"))
+
+    seen = asyncio.run(probed())
+    assert left_over() == []
+    return seen
+
+
+def test_every_test_is_a_step_with_the_vitals_of_its_pages(tmp_path: Path, pages: str) -> None:
+    seen = run(
+        tmp_path,
+        pages,
+        """
+        def test_shift(page: Page):
+            page.goto(f"{SITE}/shift.html")
+            expect(page.locator("#moved")).to_be_visible()
+            assert "prober/" in page.evaluate("navigator.userAgent")
+
+        @pytest.mark.parametrize("name", ["quick"])
+        def test_other(browser, name):
+            page = browser.new_context().new_page()
+            page.goto(f"{SITE}/{name}.html")
+
+        @pytest.mark.skip
+        def test_left_out(page): ...
+        """,
+    )
+    assert seen.failure is None
+    assert [(step.name, step.verdict) for step in seen.steps] == [
+        ("test_shift", Verdict.UP),
+        ("test_other[quick]", Verdict.UP),
+    ]
+    (shift,), (quick,) = (step.navigations for step in seen.steps)
+    assert shift.cls == pytest.approx(0.28125, abs=0.01)
+    assert shift.lcp_s is not None
+    assert quick.url.endswith("/quick.html")
+
+
+def test_what_goes_wrong_is_told_with_its_reason_and_a_picture_and_the_others_still_run(
+    tmp_path: Path, pages: str
+) -> None:
+    seen = run(
+        tmp_path,
+        pages,
+        """
+        @pytest.fixture
+        def broken():
+            raise RuntimeError("no data")
+
+        def test_words(page):
+            page.goto(f"{SITE}/shift.html")
+            page.fill("p", os.environ["SHOP_PIN"]) if False else None
+            assert page.title() == os.environ["SHOP_PIN"], f"typed {os.environ['SHOP_PIN']}"
+
+        def test_no_server(page):
+            page.goto("http://127.0.0.1:1/")
+
+        def test_no_data(broken): ...
+
+        def test_fine(page):
+            page.goto(f"{SITE}/quick.html")
+        """,
+        SHOP_PIN="sesame-open",
+    )
+    assert seen.failure is not None
+    assert seen.failure.reason is Reason.STEP
+    assert [step.verdict for step in seen.steps] == [Verdict.DOWN, Verdict.DOWN, Verdict.DOWN, Verdict.UP]
+    assert seen.steps[0].message.startswith("typed ***")
+    assert "ERR_CONNECTION_REFUSED" in seen.steps[1].message or "ERR_UNSAFE_PORT" in seen.steps[1].message
+    assert "no data" in seen.steps[2].message
+    assert "sesame-open" not in repr(seen)
+    assert any(Path(one.path).read_bytes().startswith(b"\x89PNG") for one in seen.artifacts)
+
+
+def test_one_test_of_a_file_can_be_chosen(tmp_path: Path, pages: str) -> None:
+    source = "def test_one(): ...\ndef test_two(): assert False\n"
+    seen = run(tmp_path, pages, source, test="::test_one")
+    assert seen.failure is None
+    assert [step.name for step in seen.steps] == ["test_one"]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("x = 1", "no tests ran in test_shop.py"),
+        ("import nowhere_to_be_found", "No module named 'nowhere_to_be_found'"),
+        ("def test_end():\n    os._exit(3)", "test_end: pytest ended in the middle of the test"),
+    ],
+)
+def test_a_file_that_is_wrong_as_a_whole_is_the_scripts_fault(
+    tmp_path: Path, pages: str, source: str, message: str
+) -> None:
+    seen = run(tmp_path, pages, source)
+    assert seen.failure is not None
+    assert seen.failure.reason is Reason.SCRIPT_ERROR
+    assert message in seen.failure.message
+
+
+def test_a_test_that_never_ends_is_cut_at_the_deadline_with_all_it_started(tmp_path: Path, pages: str) -> None:
+    source = "import subprocess\ndef test_hang():\n    subprocess.Popen(['sleep', '60'])\n    while True: pass\n"
+    seen = run(tmp_path, pages, source, timeout_s=8.0)
+    assert seen.failure is not None
+    assert seen.failure.reason is Reason.DEADLINE
+    assert seen.failure.message.startswith("test_hang: ")
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    async def probed() -> None:
+        async with open_probe(BrowserSettings(), base=tmp_path) as probe:
+            await probe(Spec(id="shop", file="test_none.py"), context(5.0))
+
+    with pytest.raises(ProbeError, match=r"test_none.py: no such file"):
+        asyncio.run(probed())
