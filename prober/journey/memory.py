@@ -57,7 +57,7 @@ def tree_bytes(pid: int) -> int:
     try:
         root = psutil.Process(pid)
         family = [root, *root.children(recursive=True)]
-    except psutil.NoSuchProcess:
+    except psutil.Error:  # gone, or hidden from us
         return 0
     return sum(map(_process_bytes, family))
 
