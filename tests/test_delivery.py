@@ -201,14 +201,14 @@ def test_a_permanent_failure_parks_the_notice_and_what_follows_it(
 def test_a_hung_service_delays_no_other_channel_and_ends_at_its_deadline(
     store: Watched, service: Receiver, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("prober.delivery.lane.ATTEMPT_S", 0.2)
+    monkeypatch.setattr("prober.delivery.lane.ATTEMPT_S", 2.0)
     service.hung_paths.add("/slow")
     for channel in ("slow", "ops"):
         add(store, "1", TRIGGER, RESOLVE, channel=channel)
     with delivering(store, {"slow": sender(service, "/slow"), "ops": sender(service)}, clock):
         store.wait_for(("1-resolve-ops", "sent"), ("1-trigger-slow", "postponed"))
         assert [row.detail for row in store.outbox() if row.attempts and row.channel == "slow"] == [
-            "no answer within 0.2 s"
+            "no answer within 2 s"
         ]
 
 
