@@ -5,8 +5,11 @@ A module named in ``CHANNELS`` holds ``Spec``, a subclass of ``Channel``, and ``
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Annotated, Protocol, runtime_checkable
+
+from pydantic import Field
 
 from prober.model import Notice, Strict
 
@@ -20,7 +23,9 @@ class Channel(Strict):
     """Where notices can be sent; every kind adds its own fields."""
 
     kind: str
-    """The service: slack or webhook."""
+    """The service: slack, pagerduty, email, webhook, alertmanager, ..."""
+    per_minute: Annotated[int, Field(ge=1, le=6000)] = 60
+    """At most so many notices a minute; what comes beyond waits, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +34,33 @@ class Receipt:
 
     status: int
     detail: str = ""
+    reference: str = ""
+    """What a later notice of the same incident needs to update or answer this one, such as a message's id."""
 
 
 class Notifier(Protocol):
     """Sends notices to one service."""
 
-    async def send(self, notice: Notice) -> Receipt:
-        """Send ``notice`` once. Raises Retryable or Permanent; how often to try is not its business."""
+    async def send(self, notice: Notice, earlier: str = "") -> Receipt:
+        """Send ``notice`` once. Raises Retryable or Permanent; how often to try is not its business.
+
+        ``earlier`` is the ``reference`` in the receipt of the incident's first notice, if it had one.
+        """
         ...
 
     async def close(self) -> None:
         """Give up connections."""
+        ...
+
+
+@runtime_checkable
+class Repeating(Protocol):
+    """A notifier whose service forgets what it is not told again, as Alertmanager does."""
+
+    repeat_every_s: float
+    repeat_resolved_s: float
+    """For how long after it was sent a resolve is told again."""
+
+    async def repeat(self, notices: Sequence[Notice]) -> None:
+        """Tell again all that stands: the latest notice of every incident. Raises Retryable or Permanent."""
         ...

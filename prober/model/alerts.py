@@ -1,0 +1,119 @@
+"""What changed, what it means for people, and what they are told of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from prober.model.words import Reason, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A change of a check's state in one region, decided by ``state.advance``."""
+
+    check_id: str
+    region: str
+    before: Verdict
+    after: Verdict
+    at: float
+    """When the change was decided."""
+    since: float
+    """When what it tells began: the first failure of an outage, the first success of a recovery."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """The time between a check's leaving ``up`` and its return."""
+
+    id: str
+    check_id: str
+    region: str
+    reason: Reason
+    message: str
+    opened_at: float
+    """When the outage began, which is its first failure."""
+    closed_at: float | None = None
+
+
+class Condition(StrEnum):
+    """What an incident is about; ``down`` is the one that pages, the others are told apart by every channel."""
+
+    DOWN = "down"
+    DEGRADED = "degraded"
+    PARTIAL = "partial"
+    """Failing for long in some regions, but in too few to be down."""
+    UNMONITORED = "unmonitored"
+    """Too few regions have looked lately to say anything."""
+    SILENT = "silent"
+    """A whole region has not been heard of."""
+    PROBER = "prober"
+    """The prober itself is in trouble; its subject is ``prober``, never a check."""
+
+
+class NoticeKind(StrEnum):
+    """What a notice tells of its incident."""
+
+    TRIGGER = "trigger"
+    UPDATE = "update"
+    """What was told has changed: flapping has begun, or more has joined what is down together."""
+    REMINDER = "reminder"
+    RESOLVE = "resolve"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What one channel is told of one incident; plain values only, since it is stored before it is sent."""
+
+    id: str
+    """Unique per notice and channel: the idempotency key."""
+    kind: NoticeKind
+    incident_id: str
+    check_id: str
+    """The check, or what else the incident is about: ``prober``, or a region that fell silent."""
+    title: str
+    region: str
+    """The region whose run completed what is told, or the only one there is."""
+    target: str
+    severity: str
+    reason: str
+    message: str
+    """One line: what was seen, or on a resolve how long it lasted."""
+    since: float
+    """When the outage began."""
+    at: float
+    """When what is told happened: the trigger's decision, or the recovery."""
+    failures: int = 0
+    expected: tuple[tuple[str, str, str], ...] = field(default=())
+    """(expectation, expected, seen) of what did not hold."""
+    runbook: str | None = None
+    tags: tuple[str, ...] = ()
+    evidence: tuple[tuple[str, str], ...] = ()
+    """(kind, URL) of what explains the failure."""
+    condition: Condition = Condition.DOWN
+    regions_down: tuple[str, ...] = ()
+    regions_up: tuple[str, ...] = ()
+    """Where it fails and where it does not; both empty where one region is all there is."""
+    step: str = ""
+    """The step of a journey that failed."""
+    phases: tuple[tuple[str, float], ...] = ()
+    """(phase, seconds) of the failing run."""
+    last_good: float | None = None
+    """When the latest good run began; None when there was none."""
+    trace: str = ""
+    """The trace id (W3C) of the failing run; empty where nothing was traced."""
+    actions: tuple[tuple[str, str], ...] = ()
+    """(label, URL) of pages that ask before they do anything: acknowledge, silence."""
+    members: tuple[tuple[str, str, str], ...] = ()
+    """(check id, title, message) of all that is told at once, where more than one is."""
+    note: str = ""
+    """A remark of the prober's own: how this view came about, or why it comes by this channel."""
+    fallback: str = ""
+    """The channel that is told instead where this one cannot be."""
+    test: bool = False
+    """Sent by hand to try a channel."""
+
+    @property
+    def dedup_key(self) -> str:
+        """The same for every notice of one incident, so that a service can join them."""
+        return f"{self.check_id}/{self.incident_id}"

@@ -1,0 +1,84 @@
+"""What is configured to be tested, and when it becomes an alert."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, PrivateAttr, model_validator
+
+from prober.model.words import Duration, Identifier, Strict, format_duration
+
+
+class AlertPolicy(Strict):
+    """When a run of bad results becomes an alert, and when a run of good ones ends it."""
+
+    down_after: Annotated[int, Field(ge=1, le=1000)] = 3
+    """Consecutive failures after which the check is down and an alert is sent."""
+    up_after: Annotated[int, Field(ge=1, le=1000)] = 2
+    """Consecutive successes after which a down check is up again and the alert is resolved."""
+
+
+class Severity(StrEnum):
+    """How much a failing check matters; routes may select by it."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class Check(Strict):
+    """One configured thing to test; every kind adds its own fields to these."""
+
+    id: Identifier
+    """Stable name of the check: history, counters and incidents hang on it. Letters, digits, dot, dash, underscore."""
+    kind: str
+    """What the check speaks: http, tcp, browser, api or pytest."""
+    title: str | None = None
+    """A name for people; the id is shown where it is missing."""
+    interval: Annotated[Duration, Field(ge=0.1, le=30 * 86_400)] = 30.0
+    """Time between the starts of two runs, on fixed slots."""
+    schedule: str | None = None
+    """A cron expression (five fields) instead of the interval, such as "0 7 * * MON-FRI"; quote it."""
+    timezone: str = "UTC"
+    """The time zone of ``schedule``, as in the IANA database."""
+    timeout: Annotated[Duration, Field(ge=0.01, le=3600)] = 10.0
+    """One absolute deadline over the whole run; must not exceed the interval."""
+    regions: Annotated[tuple[Identifier, ...], Field(strict=False)] | None = None
+    """The regions this check runs in; all of them when missing."""
+    alert: AlertPolicy = AlertPolicy()
+    """When consecutive results become an alert."""
+    severity: Severity = Field(default=Severity.CRITICAL, strict=False)
+    """critical, warning or info; carried by alerts."""
+    tags: Annotated[tuple[Identifier, ...], Field(strict=False)] = ()
+    """Words to select checks by: ``prober run --tag checkout``."""
+    runbook: str | None = None
+    """A link to what to do, carried by alerts."""
+    enabled: bool = True
+    """false keeps the check in the file without running it."""
+
+    @model_validator(mode="after")
+    def _timeout_fits_interval(self) -> Check:
+        if self.schedule is None and self.timeout > self.interval:
+            raise ValueError(
+                f"timeout {format_duration(self.timeout)} exceeds interval {format_duration(self.interval)}; "
+                "a check never overlaps itself"
+            )
+        return self
+
+    _shown_target: str | None = PrivateAttr(default=None)
+
+    @property
+    def address_text(self) -> str:
+        """What is tested, as the kind of check says it."""
+        return self.id
+
+    @property
+    def target(self) -> str:
+        """What is tested, fit to be shown; the ``instance`` label."""
+        return self.address_text if self._shown_target is None else self._shown_target
+
+    def hide_in_target(self, redact: Callable[[str], str]) -> None:
+        """Show the target only as ``redact`` leaves it: a reference may have put a secret into an address."""
+        self._shown_target = redact(self.address_text)
