@@ -4,8 +4,8 @@ Everything here is data. Times are seconds as floats (``_s``), sizes are bytes, 
 1970 UTC. ``None`` means "not measured" and is never written as 0.
 """
 
-from prober.model.alerts import Condition, Incident, Notice, NoticeKind, Transition
-from prober.model.checks import AlertPolicy, Check, Severity
+from prober.model.alerts import Condition, Hush, HushKind, Incident, Notice, NoticeKind, Transition
+from prober.model.checks import AlertPolicy, Check, Flapping, Quorum, Severity
 from prober.model.results import (
     Artifact,
     Certificate,
@@ -28,6 +28,9 @@ __all__ = [
     "Condition",
     "Duration",
     "Failure",
+    "Flapping",
+    "Hush",
+    "HushKind",
     "Identifier",
     "Incident",
     "Judgement",
@@ -37,6 +40,7 @@ __all__ = [
     "NoticeKind",
     "Observation",
     "Outcome",
+    "Quorum",
     "Reason",
     "Result",
     "Severity",

@@ -22,20 +22,6 @@ class Transition:
     """When what it tells began: the first failure of an outage, the first success of a recovery."""
 
 
-@dataclass(frozen=True, slots=True)
-class Incident:
-    """The time between a check's leaving ``up`` and its return."""
-
-    id: str
-    check_id: str
-    region: str
-    reason: Reason
-    message: str
-    opened_at: float
-    """When the outage began, which is its first failure."""
-    closed_at: float | None = None
-
-
 class Condition(StrEnum):
     """What an incident is about; ``down`` is the one that pages, the others are told apart by every channel."""
 
@@ -117,3 +103,74 @@ class Notice:
     def dedup_key(self) -> str:
         """The same for every notice of one incident, so that a service can join them."""
         return f"{self.check_id}/{self.incident_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One thing that people are to know of a check, from its beginning until nothing of it is left to tell."""
+
+    id: str
+    check_id: str
+    """The check, or what else it is about; see ``Notice.check_id``."""
+    region: str
+    """The region whose own view it is; empty where several regions decide together."""
+    condition: Condition
+    reason: Reason
+    message: str
+    opened_at: float
+    """When it began, which for an outage is its first failure."""
+    decided_at: float
+    """When that was decided; waits and escalations count from here."""
+    notice: Notice
+    """What its trigger says."""
+    closed_at: float | None = None
+    """When it was over: for an outage, the first success of its recovery."""
+    finished: bool = False
+    """Nothing is left to tell; until then a new outage of the check goes on with this incident."""
+    channels: tuple[str, ...] = ()
+    """Those that were told, and are to be told of the end."""
+    told_at: float | None = None
+    """When it was first told; None while it is held back."""
+    spared: tuple[str, ...] = ()
+    """Channels that know it already from elsewhere, and are told neither the beginning nor the end."""
+    led_by: str = ""
+    """The incident in whose notice this one was told, and whose resolve stands for its own."""
+    acked_at: float | None = None
+    acked_by: str = ""
+    reminded: tuple[tuple[str, float], ...] = ()
+    """(channel, when it was last told)."""
+    held: str = ""
+    """Why nothing is told at the moment; empty while it may be."""
+    flapping: bool = False
+    """Whether people were told that it comes and goes."""
+    version: int = 0
+    """Counts its changes: who writes it must know the latest."""
+
+    @property
+    def key(self) -> tuple[str, str, Condition]:
+        """At no time are there two unfinished incidents with the same one."""
+        return (self.check_id, self.region, self.condition)
+
+
+class HushKind(StrEnum):
+    """Why nothing is told for a while."""
+
+    MAINTENANCE = "maintenance"
+    """Planned: excluded from uptime."""
+    SILENCE = "silence"
+    """Somebody wants quiet; the outage still counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hush:
+    """A stretch of time in which nothing is told of some checks; they are measured and stored all the same."""
+
+    id: str
+    kind: HushKind
+    starts_at: float
+    ends_at: float
+    checks: tuple[str, ...] = ()
+    """Ids, or patterns with ``*`` as in a shell; with ``tags`` empty too, all checks."""
+    tags: tuple[str, ...] = ()
+    reason: str = ""
+    by: str = ""

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
 from prober.model.words import Duration, Identifier, Strict, format_duration
+
+
+Quorum = Literal["majority", "any", "all"] | Annotated[int, Field(ge=1, le=100)]
+
+
+class Flapping(Strict):
+    """When a check that comes and goes is told as that, once, and then left alone until it holds still."""
+
+    changes: Annotated[int, Field(ge=3, le=20)] = 6
+    """So many changes between down and not down ..."""
+    within: Annotated[Duration, Field(ge=60, le=7 * 86_400)] = 3_600.0
+    """... within this time begin it."""
+    stable: Annotated[Duration, Field(ge=60, le=7 * 86_400)] = 900.0
+    """It ends when there was no change for this long; then what is true is told, if that is news."""
 
 
 class AlertPolicy(Strict):
@@ -18,6 +32,13 @@ class AlertPolicy(Strict):
     """Consecutive failures after which the check is down and an alert is sent."""
     up_after: Annotated[int, Field(ge=1, le=1000)] = 2
     """Consecutive successes after which a down check is up again and the alert is resolved."""
+    degraded: bool = False
+    """true: a check that is settled as degraded is an alert too, of severity warning at most."""
+    partial_after: Annotated[Duration, Field(ge=0, le=7 * 86_400)] | None = 900.0
+    """A check that fails for this long in some regions, but too few to be down, is an alert of severity warning at
+    most; null for never."""
+    flapping: Flapping | None = Flapping()
+    """When a check that comes and goes is told as that; null for never."""
 
 
 class Severity(StrEnum):
@@ -49,6 +70,11 @@ class Check(Strict):
     """The regions this check runs in; all of them when missing."""
     alert: AlertPolicy = AlertPolicy()
     """When consecutive results become an alert."""
+    quorum: Quorum = "majority"
+    """Where regions share a store: how many of those heard of lately must see it down; majority, any, all or a
+    number. Never exactly half of them."""
+    depends_on: Annotated[tuple[Identifier, ...], Field(strict=False)] = ()
+    """Checks without which this one cannot work: while one of them is down, nothing is told of this one's being down."""
     severity: Severity = Field(default=Severity.CRITICAL, strict=False)
     """critical, warning or info; carried by alerts."""
     tags: Annotated[tuple[Identifier, ...], Field(strict=False)] = ()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 from sqlalchemy import Row
 
 from prober.faults import Retryable
-from prober.model import Incident, Notice, NoticeKind, Reason, Result, Transition, Verdict
+from prober.model import Hush, Incident, Notice, NoticeKind, Reason, Result, Transition, Verdict
 
 PAYLOAD_CHARS = 32_768
 """A result's payload is cut to its phases and outcomes beyond this: one chatty target must not fill the disk."""
@@ -20,15 +20,6 @@ MESSAGE_CHARS = 2_000
 
 class StoreFault(Retryable):
     """The store did not take or give what it was asked: locked, full, damaged or away. Later may go better."""
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """An incident, what was said of it when it began, and which channels that was said to."""
-
-    incident: Incident
-    trigger: Notice
-    channels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +32,78 @@ class Batch:
     """Unique per batch: one that was committed although that failed visibly is not written twice."""
     results: tuple[Result, ...] = ()
     states: tuple[Mapping[str, Any], ...] = ()
-    """Plain dicts with at least check_id, region and verdict; the latest of each check and region."""
+    """Plain dicts with at least check_id, region, verdict, last_at and stale_s; the latest of each check and region."""
     transitions: tuple[Transition, ...] = ()
-    incidents: tuple[Told, ...] = ()
-    """Opened or closed ones, each as it is at the end of the batch."""
-    notices: tuple[tuple[str, Notice], ...] = ()
-    """(channel, notice) in the order they are to be sent."""
     forgotten: tuple[tuple[str, str], ...] = ()
     """(check id, region) whose state is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """What one region last said of one check."""
+
+    check_id: str
+    region: str
+    state: Mapping[str, Any]
+    """As it was written."""
+    heard_at: float
+    """When its latest run ended that counts, by the store's clock."""
+    stale_at: float
+    """When it is too old to count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a decision looks at, beside every incident that is not finished."""
+
+    check_ids: frozenset[str]
+    """Checks of which something has changed."""
+    ancestors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By check id: the checks it depends on, however indirectly; their votes are needed with its own."""
+    region: str | None = None
+    """Look only at votes and incidents of this region; None for all, where regions decide together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a decision rests on, as of one moment of the store."""
+
+    now: float
+    """By the store's clock, which all regions share."""
+    votes: Mapping[str, Mapping[str, Vote]]
+    """By check id, then region: of every check in scope, of every unfinished incident, of every check with a stale
+    vote, and of the ancestors of all these."""
+    standings: Mapping[str, Mapping[str, Any]]
+    """By check id: what was decided of it last, as it was written; missing where nothing was."""
+    incidents: tuple[Incident, ...]
+    """All that are not finished, oldest first."""
+    hushes: tuple[Hush, ...]
+    """Those that have not ended."""
+    regions: Mapping[str, float]
+    """By region: when it was last heard of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What follows from a snapshot, written in the transaction that it was taken in."""
+
+    standings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By check id: plain dicts; None would be no standing, so what ends is written as such."""
+    incidents: tuple[Incident, ...] = ()
+    """New or changed ones; ``version`` is the one they were read with."""
+    notices: tuple[tuple[str, Notice], ...] = ()
+    """(channel, notice) in the order they are to be sent. One whose id is there already is not written again."""
+    transitions: tuple[Transition, ...] = ()
+    """Changes decided by several regions together; their region is empty."""
+    forgotten: tuple[str, ...] = ()
+    """Check ids whose standing is dropped."""
+
+    def __bool__(self) -> bool:
+        return bool(self.standings or self.incidents or self.notices or self.transitions or self.forgotten)
+
+
+Decide = Callable[[Snapshot], Decision]
+"""Pure; may be asked twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +135,12 @@ class OutboxRow:
     detail: str
     """The latest error, or what the service answered."""
     orphaned: bool = False
+    reference: str = ""
+    """What the service called it, for later notices of its incident."""
+    earlier: str = ""
+    """The reference of the incident's first notice on this channel."""
+    superseded: bool = False
+    """A later notice of its incident waits behind it, so that a reminder has become pointless."""
     """Whether an earlier notice of its incident was given up on this channel: nobody there knows of it."""
 
 
