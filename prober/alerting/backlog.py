@@ -56,13 +56,14 @@ class Backlog:
             self._closed = True
             self._wake(True)
 
-    def take(self, limit: int, linger_s: float) -> list[Result] | None:
+    def take(self, limit: int, linger_s: float, idle_s: float | None = None) -> list[Result] | None:
         """Up to ``limit`` results: at once when one is urgent, else after letting more come in for ``linger_s``.
 
-        An empty list after ``poke``; None when closed and empty.
+        An empty list after ``poke``, or when nothing came for ``idle_s``; None when closed and empty.
         """
         with self._changed:
-            self._changed.wait_for(lambda: len(self) or self._urgent)
+            if not self._changed.wait_for(lambda: len(self) or self._urgent, idle_s):
+                return []
             if not self._urgent:
                 self._changed.wait_for(lambda: self._urgent or len(self) >= limit, linger_s)
             if self._closed and not len(self):

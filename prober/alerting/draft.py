@@ -1,74 +1,95 @@
-"""What one transaction is going to write, while it is made."""
+"""What one transaction is going to write of this region's own view, while it is made."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from prober.alerting.plan import Plan, Route, close_removed, plan
-from prober.model import Notice, Result, Transition
+from prober.alerting.setting import Sighting
+from prober.model import Check, Result, Transition, Verdict
 from prober.state import State, advance
-from prober.store import Batch, Told
+from prober.store import Batch
+
+
+@dataclass(slots=True)
+class Thinning:
+    """Which uneventful results are kept: of each check one in ``every_s``, which stands for those before it."""
+
+    every_s: float
+    _kept_at: dict[str, float] = field(default_factory=dict)
+    _left_out: dict[str, int] = field(default_factory=dict)
+
+    def keep(self, result: Result, eventful: bool) -> int:
+        """How many runs ``result`` stands for if it is kept; 0 where it is left to a later one."""
+        check_id = result.check.id
+        since_s = result.started_at - self._kept_at.get(check_id, float("-inf"))
+        if not eventful and result.verdict is Verdict.UP and 0.0 <= since_s < self.every_s:
+            self._left_out[check_id] = self._left_out.get(check_id, 0) + 1
+            return 0
+        self._kept_at[check_id] = result.started_at
+        return self._left_out.pop(check_id, 0) + 1
+
+    def forget(self, check_id: str) -> None:
+        """The check is watched no more."""
+        self._kept_at.pop(check_id, None)
+        self._left_out.pop(check_id, None)
 
 
 class Draft:
     """A batch while it is made, over what is known so far."""
 
-    def __init__(self, region: str, states: Mapping[str, State], open_incidents: Mapping[str, Told]) -> None:
-        self.region = region
+    def __init__(self, region: str, known: Mapping[str, State]) -> None:
         self.states: dict[str, State] = {}
+        self.sightings: dict[str, Sighting] = {}
+        """What the latest bad runs saw."""
         self.forgotten: set[str] = set()
-        self._known = states
-        self._open: dict[str, Told | None] = dict(open_incidents)
+        self.changed: set[str] = set()
+        """Checks of which something is new that decisions depend on."""
+        self._region = region
+        self._known = known
+        self._checks: dict[str, Check] = {}
         self._results: list[Result] = []
+        self._stands_for: dict[str, int] = {}
         self._transitions: list[Transition] = []
-        self._incidents: dict[str, Told] = {}
-        self._notices: list[tuple[str, Notice]] = []
 
-    def record(self, result: Result, routes: Sequence[Route]) -> None:
-        """Let the check's state advance, and plan what follows."""
+    def record(self, result: Result, thinning: Thinning) -> None:
+        """Let the check's state advance."""
         check_id = result.check.id
-        state = self.states.get(check_id) or self._known.get(check_id) or State(check_id, self.region)
+        state = self.states.get(check_id) or self._known.get(check_id) or State(check_id, self._region)
         after, transitions = advance(state, result, result.check.alert)
-        self._results.append(result)
+        eventful = bool(transitions) or after.undecided != state.undecided
+        runs = thinning.keep(result, eventful)
+        if runs:
+            self._results.append(result)
+            self._stands_for[result.run_id] = runs
         if after is not state:
-            self.states[check_id] = after
-        for transition in transitions:
-            self._transitions.append(transition)
-            told = self._open.get(check_id)
-            identity = secrets.token_hex(8)
-            self._follow(
-                check_id, plan(transition, told, result, routes, incident_id=identity, failures=after.failures)
-            )
+            self.states[check_id], self._checks[check_id] = after, result.check
+        if result.verdict in (Verdict.DOWN, Verdict.DEGRADED):
+            self.sightings[check_id] = Sighting.of(result)
+        self._transitions += transitions
+        if eventful:
+            self.changed.add(check_id)
 
-    def forget(self, check_id: str, at: float) -> None:
-        """The check is watched no more: its incident ends, and its state."""
-        told = self._open.get(check_id)
-        if told is not None:
-            self._follow(check_id, close_removed(told, at))
+    def forget(self, check_id: str) -> None:
+        """The check is watched no more."""
         self.forgotten.add(check_id)
+        self.changed.add(check_id)
 
-    def _follow(self, check_id: str, followed: Plan) -> None:
-        if followed.told is not None:
-            closed = followed.told.incident.closed_at is not None
-            self._open[check_id] = None if closed else followed.told
-            self._incidents[followed.told.incident.id] = followed.told
-        self._notices.extend(followed.notices)
-
-    @property
-    def open_incidents(self) -> dict[str, Told]:
-        """The incidents that are open once the batch is written, by check."""
-        return {check_id: told for check_id, told in self._open.items() if told is not None}
-
-    def batch(self) -> Batch:
+    def batch(self, freshness_s: Callable[[Check], float]) -> Batch:
         """What is to be written."""
         return Batch(
-            writer=self.region,
+            writer=self._region,
             token=secrets.token_hex(8),
             results=tuple(self._results),
-            states=tuple(state.to_dict() for state in self.states.values()),
+            states=tuple(written(state, freshness_s(self._checks[name])) for name, state in self.states.items()),
             transitions=tuple(self._transitions),
-            incidents=tuple(self._incidents.values()),
-            notices=tuple(self._notices),
-            forgotten=tuple((check_id, self.region) for check_id in self.forgotten),
+            forgotten=tuple((check_id, self._region) for check_id in self.forgotten),
+            stands_for=self._stands_for,
         )
+
+
+def written(state: State, stale_s: float) -> dict[str, Any]:
+    """``state`` as the store takes it."""
+    return {**state.to_dict(), "stale_s": stale_s}

@@ -3,75 +3,117 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
 
 from prober.alerting.backlog import Backlog
-from prober.alerting.draft import Draft
-from prober.alerting.plan import Route
+from prober.alerting.decide import decide
+from prober.alerting.draft import Draft, Thinning, written
+from prober.alerting.ledger import Ledger
+from prober.alerting.setting import Grouping, Route, Setting, Sighting, Window
 from prober.clock import Clock, SystemClock, iso
 from prober.faults import describe
-from prober.model import Check, Result, Transition, Verdict
+from prober.model import Check, Incident, Result, Transition, Verdict
 from prober.state import State
-from prober.store import Batch, Store, StoreFault, Told
+from prober.store import Batch, Decision, Scope, Snapshot, Store
 
 CAPACITY = 50_000
 BATCH = 5_000
 LINGER_S = 1.0
 """For how long a steady ``up`` may wait for company before it is written."""
+TEND_S = 2.0
+"""How often the passing of time alone is looked at ..."""
+TEND_SHARE = 0.05
+"""... or less often, where many incidents make that dear."""
 LONGEST_WAIT_S = 5.0
-"""Between two tries of a store that does not take what it is given."""
+OWN_VIEW = "quorum: unavailable, this is the view of {} alone"
+EMERGENCY = "store: unavailable, this alert may be repeated or lost if the prober restarts"
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """The checks that run here, and the routes their notices take."""
+    """What is watched, and who is told how."""
 
-    check_ids: frozenset[str]
-    routes: tuple[Route, ...]
+    here: frozenset[str]
+    """The checks that run in this region."""
+    checks: Mapping[str, Check]
+    """Those of all regions."""
+    regions: tuple[str, ...] = ()
+    routes: tuple[Route, ...] = ()
+    windows: tuple[Window, ...] = ()
+    grouping: Grouping | None = None
+    ancestors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, checks: Iterable[Check], routes: Sequence[Route]) -> Roster:
-        """The roster of ``checks``."""
-        return cls(frozenset(check.id for check in checks), tuple(routes))
+    def of(
+        cls,
+        here: Iterable[Check],
+        routes: Sequence[Route] = (),
+        *,
+        checks: Iterable[Check] = (),
+        regions: Sequence[str] = (),
+        windows: Sequence[Window] = (),
+        grouping: Grouping | None = None,
+    ) -> Roster:
+        """The roster of the checks that run ``here``, among all ``checks`` of all ``regions``."""
+        ours = {check.id: check for check in here}
+        known = {check.id: check for check in checks} | ours
+        return cls(frozenset(ours), known, tuple(regions), tuple(routes), tuple(windows), grouping, _ancestors(known))
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the recorder asks of the running prober, and whom it tells; all of it is called in the recording thread."""
+
+    on_state: Callable[[str, State], None]
+    """A state that was committed."""
+    on_notices: Callable[[bool], None]
+    """Notices were committed: to the spare store, if so."""
+    troubles: Callable[[], Mapping[str, str]] = dict
+    """What is wrong with this prober, in a line each."""
+    links: Callable[[Incident], tuple[tuple[str, str], ...]] = lambda _: ()
+    freshness_s: Callable[[Check], float] = lambda check: 2 * check.interval + check.timeout
+    beat: Callable[[], None] = lambda: None
+    """Called now and then, while the store is in reach."""
 
 
 class Recorder:
-    """Takes every result of one region; owns its states and open incidents."""
+    """Takes every result of one region; owns its states."""
 
     def __init__(
         self,
         store: Store,
+        spare: Store,
         region: str,
+        around: Surroundings,
         *,
-        on_state: Callable[[str, State], None],
-        on_notices: Callable[[], None],
         clock: Clock | None = None,
         capacity: int = CAPACITY,
         linger_s: float = LINGER_S,
+        thin_s: float = 0.0,
     ) -> None:
-        """``on_state`` and ``on_notices`` are called in the recording thread, after what they tell was committed."""
-        self._store = store
         self._region = region
-        self._on_state = on_state
-        self._on_notices = on_notices
+        self._around = around
         self._clock = clock or SystemClock()
         self._linger_s = linger_s
         self._backlog = Backlog(capacity)
         self._states: dict[str, State] = {}
-        self._open: dict[str, Told] = {}
-        self._roster = Roster(frozenset(), ())
+        self._sightings: dict[str, Sighting] = {}
+        self._thinning = Thinning(thin_s)
+        self._roster = Roster(frozenset(), {})
         self._rosters: deque[Roster] = deque(maxlen=1)
         self._giving_up = threading.Event()
-        self._store_errors = 0
         self._dropped: Counter[str] = Counter()
+        self._ledger = Ledger(store, spare, region, self._clock, self._judge, self._everything)
+        self._tend_at = 0.0
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
     @property
@@ -81,33 +123,39 @@ class Recorder:
 
     @property
     def dropped(self) -> Mapping[str, int]:
-        """Results given up since the start, by why: ``full``, ``closed``, ``removed`` (of a check that is no more)."""
-        return Counter(self._backlog.dropped) + self._dropped
+        """Results given up since the start, by why: full, closed, spool, removed (of a check that is no more)."""
+        spooled = {"spool": self._ledger.lost} if self._ledger.lost else {}
+        return Counter(self._backlog.dropped) + self._dropped + Counter(spooled)
 
     @property
     def store_errors(self) -> int:
-        """How often the store did not take a batch; each was tried again."""
-        return self._store_errors
+        """How often the store did not take a batch; each was tried again, or went to the spare."""
+        return self._ledger.errors
+
+    @property
+    def away(self) -> bool:
+        """Whether the store is away."""
+        return self._ledger.away
 
     @property
     def alive(self) -> bool:
         """Whether the thread runs."""
         return self._thread.is_alive()
 
-    def start(self, checks: Iterable[Check], routes: Sequence[Route]) -> None:
-        """Go on from what the store knows. Raises StoreFault when it cannot tell."""
-        self._states = {state.check_id: state for state in map(_state, self._store.states()) if self._ours(state)}
-        self._open = {
-            told.incident.check_id: told for told in self._store.open_incidents() if self._ours(told.incident)
-        }
-        self.configure(checks, routes)
-        for check_id in self._rosters[0].check_ids & self._states.keys():
-            self._on_state(check_id, self._states[check_id])
+    def start(self, roster: Roster) -> None:
+        """Go on from what the store knows. Raises StoreFault when one of our own cannot tell."""
+        self._ledger.open()
+        current = self._ledger.spare if self._ledger.away else self._ledger.store
+        states = map(_state, current.states())
+        self._states = {state.check_id: state for state in states if state.region == self._region}
+        self.configure(roster)
+        for check_id in roster.here & self._states.keys():
+            self._around.on_state(check_id, self._states[check_id])
         self._thread.start()
 
-    def configure(self, checks: Iterable[Check], routes: Sequence[Route]) -> None:
+    def configure(self, roster: Roster) -> None:
         """Go on with these. Counters and incidents stay; an incident of a check that is gone ends, and is told to."""
-        self._rosters.append(Roster.of(checks, routes))
+        self._rosters.append(roster)
         self._backlog.poke()
 
     def put(self, result: Result) -> None:
@@ -117,6 +165,11 @@ class Recorder:
         state = self._states.get(result.check.id)
         steady = state is not None and state.verdict is Verdict.UP and not state.failures
         self._backlog.put(result, urgent=not (steady and result.verdict is Verdict.UP))
+
+    def poke(self) -> None:
+        """Somebody acknowledged or silenced something: look at once."""
+        self._tend_at = 0.0
+        self._backlog.poke()
 
     def close(self, grace_s: float) -> None:
         """Commit what was put, for at most ``grace_s`` seconds, and stop."""
@@ -128,62 +181,113 @@ class Recorder:
         if self.queued:
             _log.error("results lost at the end", results=self.queued)
 
-    def _ours(self, owned: Any) -> bool:
-        return bool(owned.region == self._region)
-
     # Everything below runs in the thread.
 
     def _run(self) -> None:
         while not self._giving_up.is_set():
-            results = self._backlog.take(BATCH, self._linger_s)
+            results = self._backlog.take(BATCH, self._linger_s, TEND_S)
             if results is None:
                 return
-            draft = self._draft(results)
-            batch = draft.batch()
-            if batch.results or batch.forgotten:
-                self._write(draft, batch)
+            self._record(results)
+            self._tend()
 
-    def _draft(self, results: Iterable[Result]) -> Draft:
-        draft = Draft(self._region, self._states, self._open)
+    def _record(self, results: Iterable[Result]) -> None:
+        draft = Draft(self._region, self._states)
         with contextlib.suppress(IndexError):
             self._roster = self._rosters.pop()
-            for check_id in (self._states.keys() | self._open.keys()) - self._roster.check_ids:
-                draft.forget(check_id, self._clock.wall())
+            for check_id in self._states.keys() - self._roster.here:
+                draft.forget(check_id)
+            self._tend_at = 0.0
         for result in results:
-            if result.check.id in self._roster.check_ids:
-                draft.record(result, self._roster.routes)
+            if result.check.id in self._roster.here:
+                draft.record(result, self._thinning)
             else:
                 self._dropped["removed"] += 1
-        return draft
+        batch = draft.batch(self._around.freshness_s)
+        if batch.results or batch.states or batch.forgotten:
+            self._write(draft, batch)
 
     def _write(self, draft: Draft, batch: Batch) -> None:
-        if not self._committed(batch):
+        self._sightings |= draft.sightings
+        scope = Scope(frozenset(draft.changed), self._roster.ancestors) if draft.changed else None
+        before = self._states
+        self._states = before | draft.states  # a store that comes back is told what is true now
+        decision = self._ledger.write(batch, scope, self._giving_up.wait)
+        if decision is None:
+            self._states = before
             _log.error("results lost at the end", results=len(batch.results))
             return
-        self._states |= draft.states
         for check_id in draft.forgotten:
-            self._states.pop(check_id, None)
-        self._open = draft.open_incidents
+            for known in (self._states, self._sightings):
+                known.pop(check_id, None)
+            self._thinning.forget(check_id)
         for transition in batch.transitions:
             _log.info("state changed", **_words(transition))
         for check_id, state in draft.states.items():
-            self._on_state(check_id, state)
-        if batch.notices:
-            self._on_notices()
+            self._around.on_state(check_id, state)
+        self._tell(decision)
 
-    def _committed(self, batch: Batch) -> bool:
-        wait_s = 0.1
-        while True:
-            try:
-                self._store.commit(batch)
-            except StoreFault as fault:
-                self._store_errors += 1
-                _log.error("results not stored, trying again", error=describe(fault), queued=self.queued)
-            else:
-                return True
-            if self._giving_up.wait(wait_s):
-                return False
-            wait_s = min(LONGEST_WAIT_S, wait_s * 2)
+    def _tend(self) -> None:
+        began = self._clock.monotonic()
+        if began < self._tend_at:
+            return
+        decision = self._ledger.tend(Scope(frozenset(), self._roster.ancestors))
+        if not self._ledger.away:
+            self._around.beat()
+        took_s = self._clock.monotonic() - began
+        self._tend_at = began + max(TEND_S, took_s / TEND_SHARE)
+        if decision:
+            self._tell(decision)
+
+    def _tell(self, decision: Decision) -> None:
+        if decision.notices:
+            self._around.on_notices(self._ledger.away)
+
+    def _judge(self, snapshot: Snapshot, ledger: Ledger) -> Decision:
+        return decide(snapshot, self._setting(ledger))
+
+    def _setting(self, ledger: Ledger) -> Setting:
+        roster, together = self._roster, () if ledger.alone else self._roster.regions
+        note = "" if not ledger.away else OWN_VIEW.format(self._region) if ledger.store.shared else EMERGENCY
+        troubles = dict(self._around.troubles())
+        if ledger.away:
+            troubles["store"] = "the store is away: results are spooled, alerts go by this region's own view"
+        return Setting(
+            region=self._region,
+            checks=roster.checks if together else {name: roster.checks[name] for name in roster.here},
+            routes=roster.routes,
+            new_id=lambda: secrets.token_hex(8),
+            freshness_s=self._around.freshness_s,
+            regions=together,
+            spare=ledger.away,
+            windows=roster.windows,
+            grouping=roster.grouping,
+            contact_since=ledger.contact_since,
+            troubles=troubles,
+            sightings=self._sightings,
+            spared=ledger.told if ledger.away else {},
+            note=note,
+            links=self._around.links,
+        )
+
+    def _everything(self) -> Batch:
+        """All that this region says now."""
+        known = [(state, self._roster.checks.get(name)) for name, state in self._states.items()]
+        states = tuple(written(state, self._around.freshness_s(check)) for state, check in known if check is not None)
+        return Batch(self._region, secrets.token_hex(8), states=states)
+
+
+def _ancestors(checks: Mapping[str, Check]) -> dict[str, tuple[str, ...]]:
+    """By check id: what it depends on, however indirectly."""
+
+    def above(check_id: str, found: dict[str, None]) -> dict[str, None]:
+        for name in checks[check_id].depends_on if check_id in checks else ():
+            if name not in found:
+                found[name] = None
+                above(name, found)
+        return found
+
+    return {name: tuple(above(name, {})) for name, check in checks.items() if check.depends_on}
 
 
 def _state(values: Mapping[str, Any]) -> State:

@@ -1,0 +1,132 @@
+"""Goes over every incident that is not finished, and tells of it what may be told now. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from prober.alerting.docket import Case, Docket
+from prober.alerting.gates import hushed, waits_for_parent
+from prober.alerting.routing import Way, Ways, ways
+from prober.alerting.telling import Addressed, Told, begin, end, ended_after, flap, go_on, settle
+from prober.model import Check, Condition, Incident
+
+
+def tell(docket: Docket) -> list[Addressed]:
+    """Tell what is due and note it in the docket's cases; the notices in the order they are to be sent."""
+    notices: list[Addressed] = []
+    untold: list[Case] = []
+    for case in sorted(docket.cases.values(), key=lambda case: (case.incident.decided_at, case.incident.id)):
+        found = ways(case.check, case.incident, docket.setting, docket.now)
+        why = _held(docket, case)
+        if why:
+            told = _hold(docket, case, why, found)
+        elif case.incident.closed_at is not None and not _led(docket, case.incident):
+            told = _end(docket, case, found)
+        elif case.incident.told_at is None:
+            untold.append(case)
+            continue
+        else:
+            told = _go_on(docket, case, found)
+        case.incident = told.incident
+        notices.extend(told.notices)
+    for group in _groups(docket, untold):
+        notices.extend(_begin(docket, group))
+    return notices
+
+
+def _held(docket: Docket, case: Case) -> str:
+    """Why nothing may be told of ``case``, neither its beginning nor its end."""
+    why = hushed(case.check, docket.snapshot.hushes, docket.setting, docket.now)
+    if why or case.incident.condition is not Condition.DOWN:
+        return why
+    flips = docket.flips.get(case.check.id)
+    return "flapping" if flips is not None and flips.flapping_since is not None else ""
+
+
+def _hold(docket: Docket, case: Case, why: str, found: Ways) -> Told:
+    incident = replace(case.incident, held=why)
+    if why == "flapping" and not incident.flapping and not _is_over(incident):
+        policy = case.check.alert.flapping
+        changes = len(docket.flips[case.check.id].at)
+        stable = f"; told again when it holds still for {policy.stable / 60:g} min" if policy else ""
+        return flap(incident, found.first, f"flapping: it came or went {changes} times of late{stable}", docket.now)
+    return Told(replace(incident, finished=_is_over(incident), held="" if _is_over(incident) else why))
+
+
+def _is_over(incident: Incident) -> bool:
+    """Whether it ended before anybody was told that it had begun."""
+    return incident.closed_at is not None and incident.told_at is None
+
+
+def _end(docket: Docket, case: Case, found: Ways) -> Told:
+    incident = case.incident
+    if incident.told_at is None or incident.led_by:
+        return Told(replace(incident, finished=True, held=""))
+    last = max((other.closed_at or 0.0 for other in _members(docket, incident)), default=0.0)
+    incident = replace(incident, closed_at=max(incident.closed_at or docket.now, last))
+    return end(incident, found.first, ended_after(incident, case.ending, docket.now), docket.now)
+
+
+def _go_on(docket: Docket, case: Case, found: Ways) -> Told:
+    incident = replace(case.incident, held="")
+    if incident.led_by:
+        return Told(incident)
+    if incident.flapping:
+        return settle(incident, found.first, docket.now)
+    return go_on(incident, found, docket.now)
+
+
+def _led(docket: Docket, incident: Incident) -> bool:
+    """Whether something that was told with ``incident`` lasts: then what was told is not over."""
+    return any(other.closed_at is None for other in _members(docket, incident))
+
+
+def _members(docket: Docket, leader: Incident) -> Iterable[Incident]:
+    return (case.incident for case in docket.cases.values() if case.incident.led_by == leader.id)
+
+
+def _groups(docket: Docket, untold: Iterable[Case]) -> Iterable[list[Case]]:
+    """Those that may be told now, in the groups they are told in; the others are held."""
+    groups: dict[object, list[Case]] = {}
+    for case in untold:
+        why = waits_for_parent(case.check, case.incident, docket.opinions, docket.setting, docket.now)
+        case.incident = replace(case.incident, held=why)
+        if not why:
+            groups.setdefault(_group_of(docket, case), []).append(case)
+    wait_s = docket.setting.grouping.wait if docket.setting.grouping else 0.0
+    for group in groups.values():
+        if (len(group) == 1 and not wait_s) or min(case.incident.decided_at for case in group) + wait_s <= docket.now:
+            yield group
+        else:
+            for case in group:
+                case.incident = replace(case.incident, held="waiting for others to join")
+
+
+def _group_of(docket: Docket, case: Case) -> object:
+    """The same for what is told together: alike as the configuration says, and to the same channels."""
+    grouping, check = docket.setting.grouping, case.check
+    if grouping is None or grouping.wait <= 0 or case.incident.condition is not Condition.DOWN:
+        return case.incident.id
+    channels = tuple(ways(check, case.incident, docket.setting, docket.now).first)
+    return (channels, grouping.by, _trait(check, grouping.by) or (case.incident.id,))
+
+
+def _trait(check: Check, by: str) -> tuple[str, ...]:
+    traits: Mapping[str, tuple[str, ...]] = {
+        "all": ("all",),
+        "severity": (check.severity.value,),
+        "tag": check.tags[:1],
+        "parent": check.depends_on[:1],
+    }
+    return traits[by]
+
+
+def _begin(docket: Docket, group: list[Case]) -> Iterable[Addressed]:
+    leader, *others = group
+    first: Mapping[str, Way] = ways(leader.check, leader.incident, docket.setting, docket.now).first
+    told = begin(leader.incident, first, docket.now, [case.incident for case in others])
+    leader.incident = told.incident
+    for case in others:
+        case.incident = replace(case.incident, told_at=docket.now, led_by=leader.incident.id)
+    return told.notices

@@ -1,0 +1,190 @@
+"""Where what is recorded goes: the store, or a spare one for as long as the store is away.
+
+On the spare, probing's results wait, and alerts are decided by this region's own view, marked so. When the store is
+back, results, incidents and what is still to be sent move over, and all is decided anew by everybody's view.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import structlog
+
+from prober.clock import Clock
+from prober.faults import describe
+from prober.model import Condition, Incident
+from prober.store import Batch, Decision, Scope, Snapshot, Store, StoreFault
+
+AWAY_AFTER_S = 5.0
+"""For how long a store may fail before the spare takes over."""
+LOOK_EVERY_S = 5.0
+"""How often a store that is away is tried."""
+FIRST_WAIT_S = 0.1
+SPOOL_BYTES = 256 * 1024 * 1024
+SPOOL_AGE_S = 86_400.0
+MOVE_ROWS = 500
+TOLD = "told_elsewhere"
+"""Where the spare remembers, over a restart too, who knows of what from the store that is away."""
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
+Judge = Callable[[Snapshot, "Ledger"], Decision]
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Writes batches, one after another, to the store or its spare. Used by one thread."""
+
+    store: Store
+    spare: Store
+    region: str
+    clock: Clock
+    judge: Judge
+    states: Callable[[], Batch]
+    """All that this region says now, for a store that has missed some of it."""
+    errors: int = 0
+    """How often the store did not do what it was asked."""
+    lost: int = 0
+    """Results given up because the spare was full or failed too."""
+    away_since: float | None = None
+    """By the monotonic clock; None while the store is in reach."""
+    contact_since: float = 0.0
+    """Since when it was in reach without a break, by its own clock."""
+    told: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By check id: who knew of its outage when the store was last in reach."""
+    _looked_at: float = 0.0
+    _moving: bool = False
+
+    @property
+    def away(self) -> bool:
+        """Whether the spare is in use."""
+        return self.away_since is not None
+
+    @property
+    def alone(self) -> bool:
+        """Whether this region decides by its own view."""
+        return self.away or not self.store.shared
+
+    def open(self) -> None:
+        """Find out whether the store is there. Raises StoreFault where one of our own is not."""
+        try:
+            self.contact_since = self.store.now()
+        except StoreFault as fault:
+            if not self.store.shared:
+                raise
+            self._leave(fault)
+            self.told = {name: tuple(channels) for name, channels in (self.spare.recall(TOLD) or {}).items()}
+        self._moving = True  # what an earlier process may have left on the spare
+
+    def write(self, batch: Batch, scope: Scope | None, wait: Callable[[float], bool]) -> Decision | None:
+        """Write ``batch``, and decide over ``scope`` where there is one; None where that was given up.
+
+        ``wait`` waits so many seconds, or says True: give up.
+        """
+        self.look()
+        wait_s, failing_since = FIRST_WAIT_S, self.clock.monotonic()
+        while not self.away:
+            try:
+                return self._commit(self.store, batch, scope)
+            except StoreFault as fault:
+                self.errors += 1
+                _log.error("results not stored, trying again", error=describe(fault))
+                if self.clock.monotonic() - failing_since >= AWAY_AFTER_S:
+                    self._leave(fault)
+                elif wait(wait_s):
+                    return None
+                wait_s *= 2
+        try:
+            return self._commit(self.spare, batch, scope)
+        except StoreFault as fault:
+            self.errors += 1
+            self.lost += len(batch.results)
+            _log.error("results lost, the spare store failed too", results=len(batch.results), error=describe(fault))
+            return Decision()
+
+    def tend(self, scope: Scope) -> Decision | None:
+        """Decide on what time alone has changed; None where nothing has."""
+        self.look()
+        try:
+            current = self.spare if self.away else self.store
+            if not self.judge(current.look(self._within(current, scope)), self):
+                return None
+            return self._commit(current, Batch(self.region, secrets.token_hex(8)), scope)
+        except StoreFault as fault:
+            self.errors += 1
+            _log.error("the store cannot be looked at", error=describe(fault))
+            return None
+
+    def look(self) -> None:
+        """Try a store that is away; come back to it, and bring what was written meanwhile."""
+        now = self.clock.monotonic()
+        if not (self.away or self._moving) or now - self._looked_at < (LOOK_EVERY_S if self.away else 0.5):
+            return
+        self._looked_at = now
+        try:
+            contact_since = self.store.now()
+            if self.away:
+                self._return(contact_since)
+            self._moving = not self._moved()
+        except StoreFault as fault:
+            self.errors += 1
+            if self.away:
+                _log.warning("the store is still away", error=describe(fault))
+                self.lost += self.spare.trim(SPOOL_BYTES, SPOOL_AGE_S)
+
+    def _commit(self, store: Store, batch: Batch, scope: Scope | None) -> Decision:
+        if scope is None:
+            return store.commit(batch)
+        decision = store.commit(batch, lambda snapshot: self.judge(snapshot, self), self._within(store, scope))
+        if store is self.store:
+            self._remember(decision.incidents)
+        return decision
+
+    def _within(self, store: Store, scope: Scope) -> Scope:
+        """Under which name standings are kept: this region's, or nobody's where all decide together."""
+        return Scope(scope.check_ids, scope.ancestors, "" if store.shared else self.region)
+
+    def _remember(self, incidents: Iterable[Incident]) -> None:
+        changed = False
+        for incident in incidents:
+            if incident.condition is Condition.DOWN:
+                changed = True
+                self.told.pop(incident.check_id, None)
+                if not incident.finished:
+                    self.told[incident.check_id] = (*incident.channels, *incident.spared)
+        if changed:
+            self._keep_told()
+
+    def _keep_told(self) -> None:
+        try:
+            self.spare.remember(TOLD, dict(self.told))
+        except StoreFault as fault:
+            _log.warning("the spare store does not answer", error=describe(fault))
+
+    def _leave(self, fault: StoreFault) -> None:
+        self.away_since = self.clock.monotonic()
+        self._looked_at = self.away_since
+        self._moving = True
+        _log.error("the store is away: results are spooled, alerts go by this region's own view", error=describe(fault))
+
+    def _return(self, contact_since: float) -> None:
+        self.store.commit(self.states())  # first, so that what is decided next rests on the truth
+        self.away_since, self.contact_since = None, contact_since
+        known: Mapping[str, Incident] = {one.id: one for one in self.store.open_incidents()}
+        self.told.clear()
+        self._remember(known.values())
+        _log.info("the store is back")
+
+    def _moved(self) -> bool:
+        """Move a piece of what the spare holds; whether nothing is left there."""
+        rows = self.spare.exported(MOVE_ROWS)
+        if rows:
+            self.store.adopt(rows)
+            self.spare.discard(rows)
+        cargo = self.spare.pack()
+        if cargo:
+            self.store.unpack(cargo)
+            self.spare.let_go(cargo)
+        return not rows and not cargo and not self.spare.pending()

@@ -1,0 +1,159 @@
+"""What decisions rest on beside the store: the configuration, and what this prober knows of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from prober.model import Check, Incident, Result, Severity, Verdict
+
+TEXT_CHARS = 500
+EXPECTATIONS = 10
+EVIDENCE = 6
+PROBER = "prober"
+UNMONITORED = "unmonitored"
+REGION = "region."
+"""What incidents are about that are about no check; the region's name follows the last one."""
+
+ALONE = " (alone)"
+
+GroupBy = Literal["all", "tag", "parent", "severity"]
+
+
+class Escalation(Protocol):
+    """Who else is told when nobody has acknowledged for a while."""
+
+    @property
+    def after(self) -> float: ...
+    @property
+    def channels(self) -> Sequence[str]: ...
+
+
+class Route(Protocol):
+    """Which incidents go to which channels."""
+
+    @property
+    def channels(self) -> Sequence[str]: ...
+    @property
+    def fallback(self) -> str | None: ...
+    @property
+    def go_on(self) -> bool:
+        """Whether routes after this one are looked at too where this one fits."""
+        ...
+
+    @property
+    def remind_every(self) -> float | None: ...
+    @property
+    def escalate(self) -> Sequence[Escalation]: ...
+    @property
+    def timed(self) -> bool:
+        """Whether it fits at some times and not at others, so that it may come to fit later."""
+        ...
+
+    def takes(self, check: Check, severity: Severity, regions: Collection[str], now: float) -> bool:
+        """Whether an incident of ``check`` in ``regions`` takes this route at ``now``."""
+        ...
+
+
+class Window(Protocol):
+    """A maintenance window of the configuration."""
+
+    @property
+    def reason(self) -> str: ...
+    def selects(self, check: Check) -> bool: ...
+    def active(self, now: float) -> bool: ...
+
+
+class Grouping(Protocol):
+    """How what goes down together is told together."""
+
+    @property
+    def wait(self) -> float: ...
+    @property
+    def by(self) -> GroupBy: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What this region's latest bad run of a check saw, as notices tell it."""
+
+    message: str = ""
+    expected: tuple[tuple[str, str, str], ...] = ()
+    evidence: tuple[tuple[str, str], ...] = ()
+    phases: tuple[tuple[str, float], ...] = ()
+    step: str = ""
+    trace: str = ""
+
+    @classmethod
+    def of(cls, result: Result) -> Sighting:
+        """What ``result`` saw, cut to what fits a message."""
+        seen = result.observation
+        linked = [(artifact.kind, artifact.url) for artifact in seen.artifacts if artifact.url]
+        failed = [step.name for step in seen.steps if step.verdict is Verdict.DOWN]
+        unmet = [o for o in result.outcomes if o.verdict is not Verdict.UP][:EXPECTATIONS]
+        return cls(
+            message=cut(result.message),
+            expected=tuple((o.expectation, cut(o.expected), cut(o.seen)) for o in unmet),
+            evidence=tuple(linked[-EVIDENCE:]),  # of several tries the last one knows most
+            phases=tuple((name, value) for name, value in seen.phases.items() if name != "total"),
+            step=cut(failed[0]) if failed else "",
+            trace=str(seen.facts.get("trace_id", "")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """As of one decision."""
+
+    region: str
+    """Where this prober runs."""
+    checks: Mapping[str, Check]
+    """All that are watched: in every region where regions decide together, else in this one."""
+    routes: tuple[Route, ...]
+    new_id: Callable[[], str]
+    freshness_s: Callable[[Check], float] = lambda check: 2 * check.interval + check.timeout
+    """For how long after its last run a region's word on a check counts."""
+    regions: tuple[str, ...] = ()
+    """All that decide together; empty where this prober decides alone."""
+    spare: bool = False
+    """Whether the store is away, so that what is decided is this region's own view for the time being."""
+    windows: tuple[Window, ...] = ()
+    grouping: Grouping | None = None
+    contact_since: float = 0.0
+    """Since when the store was in reach without a break: what was not heard before that proves nothing."""
+    troubles: Mapping[str, str] = field(default_factory=dict)
+    """What is wrong with this prober, in a line each."""
+    sightings: Mapping[str, Sighting] = field(default_factory=dict)
+    """By check id, of this region."""
+    spared: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """By check id: channels that know of its outage from elsewhere."""
+    note: str = ""
+    """What every notice says of how this view came about."""
+    links: Callable[[Incident], tuple[tuple[str, str], ...]] = lambda _: ()
+    """The pages to acknowledge or silence an incident."""
+
+    @property
+    def scope(self) -> str:
+        """Whose incidents of checks are opened and ended: this region's, or nobody's where all decide together."""
+        return "" if self.regions else self.own
+
+    @property
+    def own(self) -> str:
+        """The name under which this region has incidents; another while the store is away, so that none is mixed up."""
+        return self.region + ALONE if self.spare else self.region
+
+    def concerns(self, incident: Incident) -> bool:
+        """Whether decisions made here are about ``incident``: not about another prober's, unless all decide together."""
+        return bool(self.regions) or incident.region.removesuffix(ALONE) == self.region
+
+    def expected(self, check: Check) -> tuple[str, ...]:
+        """The regions whose votes count for ``check``."""
+        if not self.regions:
+            return (self.region,)
+        return tuple(region for region in self.regions if check.regions is None or region in check.regions)
+
+
+def cut(text: str) -> str:
+    """``text`` at a length that fits any message."""
+    return text if len(text) <= TEXT_CHARS else text[: TEXT_CHARS - 1] + "…"

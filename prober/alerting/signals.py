@@ -1,0 +1,152 @@
+"""What regions' votes mean for people: for each condition of a check, whether it holds now. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from prober.alerting.setting import Setting
+from prober.model import Check, Condition, Reason, Verdict
+from prober.state import Outlook, State, View, weigh
+from prober.store import Vote
+
+SILENT_AFTER_S = 120.0
+UNMONITORED_AFTER_S = 60.0
+"""Both beyond what a restart or a slow network explains."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A condition that does not hold, since ``at`` or longer."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A condition that holds."""
+
+    since: float
+    reason: Reason
+    message: str
+    regions_down: tuple[str, ...] = ()
+    regions_up: tuple[str, ...] = ()
+    speaker: str = ""
+    """The region whose words these are."""
+    failures: int = 0
+    last_good: float | None = None
+
+
+Found = Signal | Ended | None
+"""None where nobody can say: what is open stays open, and nothing opens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """All that is known of one check at a moment."""
+
+    view: View
+    states: Mapping[str, State]
+    fresh: frozenset[str]
+
+    @property
+    def last_at(self) -> float:
+        """When the latest run that counts ended; 0 where there was none."""
+        return max((state.last_at for state in self.states.values()), default=0.0)
+
+    @property
+    def failing(self) -> bool:
+        """Whether a region heard of lately is down, or on its way to be."""
+        return any(self.states[region].failures for region in self.fresh)
+
+    @property
+    def recovering(self) -> bool:
+        """Whether a region that is down has succeeded lately."""
+        return any(
+            state.verdict is Verdict.DOWN and state.successes
+            for region, state in self.states.items()
+            if region in self.fresh
+        )
+
+
+def opinion(check: Check, votes: Mapping[str, Vote], setting: Setting, now: float) -> Opinion:
+    """What ``votes`` on ``check``, by region, come to."""
+    states, fresh = {}, set()
+    for region, vote in votes.items():
+        state = readable(vote)
+        if state is not None:
+            states[region] = state
+            if vote.heard_at + setting.freshness_s(check) >= now:
+                fresh.add(region)
+    view = weigh(states, fresh, setting.expected(check), check.quorum)
+    if not setting.regions and view.outlook is Outlook.UNMONITORED:
+        # Alone, a silent check is the prober's own trouble, and told as that.
+        view = View(Outlook.UNKNOWN, absent=view.absent)
+    return Opinion(view, states, frozenset(fresh))
+
+
+def readable(vote: Vote) -> State | None:
+    """The state in ``vote``; None where a damaged one says nothing."""
+    try:
+        return State.from_dict(vote.state)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def signals(check: Check, seen: Opinion, now: float) -> Mapping[Condition, Found]:
+    """Whether ``check`` is down, slow, or failing in some regions for long."""
+    view, policy = seen.view, check.alert
+    if not view.outlook.telling:
+        return {}
+    ended = Ended(max((seen.states[region].since or now for region in view.up), default=now))
+    late = policy.partial_after is not None and now - view.since >= policy.partial_after
+    holds = {
+        Condition.DOWN: view.outlook is Outlook.DOWN,
+        Condition.DEGRADED: view.outlook is Outlook.DEGRADED and policy.degraded,
+        Condition.PARTIAL: view.outlook is Outlook.PARTIAL and late,
+    }
+    return {condition: _signal(seen) if held else ended for condition, held in holds.items()}
+
+
+def _signal(seen: Opinion) -> Signal:
+    down, up = seen.view.down, seen.view.up
+    words = [seen.states[region] for region in down or up]
+    speaker = max(words, key=lambda state: state.last_at)
+    alone = len(down) + len(up) + len(seen.view.absent) == 1
+    return Signal(
+        since=seen.view.since,
+        reason=speaker.last_reason,
+        message=speaker.last_message,
+        regions_down=() if alone else down,
+        regions_up=() if alone else up,
+        speaker=speaker.region,
+        failures=speaker.failures,
+        last_good=max((s.last_success_at for s in words if s.last_success_at is not None), default=None),
+    )
+
+
+def unmonitored(checks: Mapping[str, tuple[Opinion, Mapping[str, Vote]]], setting: Setting, now: float) -> Found:
+    """Whether there are checks that too few regions have looked at for a while."""
+    if now - setting.contact_since < UNMONITORED_AFTER_S:
+        return None
+    since = {
+        check_id: max((vote.stale_at for vote in votes.values() if vote.stale_at <= now), default=setting.contact_since)
+        for check_id, (seen, votes) in checks.items()
+        if seen.view.outlook is Outlook.UNMONITORED
+    }
+    overdue = sorted(check_id for check_id, at in since.items() if now - at >= UNMONITORED_AFTER_S)
+    if not overdue:
+        return None if since else Ended(now)
+    shown = ", ".join(overdue[:10]) + (f" and {len(overdue) - 10} more" if len(overdue) > 10 else "")
+    lacking = sorted({region for check_id in overdue for region in checks[check_id][0].view.absent})
+    message = f"too few regions have looked lately at: {shown}; not heard of: {', '.join(lacking)}"
+    return Signal(min(since[check_id] for check_id in overdue), Reason.INTERNAL, message)
+
+
+def silent(region: str, heard_at: float, setting: Setting, now: float) -> Found:
+    """Whether nothing was heard of a whole region for a while."""
+    if now - heard_at < SILENT_AFTER_S:
+        return Ended(now)
+    if now - setting.contact_since < SILENT_AFTER_S:
+        return None
+    return Signal(heard_at, Reason.INTERNAL, f"nothing has been heard of the prober in {region}")

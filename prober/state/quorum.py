@@ -1,0 +1,98 @@
+"""What several regions say of one check together. Pure.
+
+Only a region heard of lately has a vote. A check is down where enough of these say so: for ``majority`` more than half,
+never exactly half. Where fewer than that fail it is partial; where too few were heard to tell, unmonitored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from prober.model import Quorum, Verdict
+from prober.state.region import State
+
+
+class Outlook(StrEnum):
+    """How a check stands over all regions."""
+
+    UP = "up"
+    DEGRADED = "degraded"
+    PARTIAL = "partial"
+    DOWN = "down"
+    UNMONITORED = "unmonitored"
+    """Too few regions were heard of lately."""
+    UNKNOWN = "unknown"
+    """Nothing has been settled yet."""
+
+    @property
+    def telling(self) -> bool:
+        """Whether it says anything of the check: neither opens nor ends an incident where it does not."""
+        return self not in (Outlook.UNMONITORED, Outlook.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the regions say together."""
+
+    outlook: Outlook
+    since: float = 0.0
+    """When what it says began: for down, the first failure that made the quorum."""
+    down: tuple[str, ...] = ()
+    up: tuple[str, ...] = ()
+    """Regions heard of lately, by what they say; degraded ones are up."""
+    absent: tuple[str, ...] = ()
+    """Regions that should have a vote and were not heard of lately."""
+
+
+def needed(quorum: Quorum, votes: int) -> int:
+    """How many of ``votes`` must say down."""
+    if quorum == "majority":
+        return votes // 2 + 1
+    if quorum == "any":
+        return 1
+    return max(1, votes) if quorum == "all" else int(quorum)
+
+
+def enough(quorum: Quorum, regions: int) -> int:
+    """Of how many of ``regions`` one must have heard lately to say anything."""
+    if quorum == "any":
+        return 1
+    if quorum in ("majority", "all"):
+        return regions // 2 + 1
+    return min(int(quorum), max(1, regions))
+
+
+def weigh(states: Mapping[str, State], fresh: Collection[str], expected: Collection[str], quorum: Quorum) -> View:
+    """What the ``fresh`` ones among ``states`` (by region) say, where votes of the ``expected`` regions count."""
+    heard = {region: states[region] for region in sorted(expected) if region in states and region in fresh}
+    settled = {region: state for region, state in heard.items() if state.verdict is not Verdict.UNKNOWN}
+    absent = tuple(region for region in sorted(expected) if region not in heard)
+    down = tuple(region for region, state in settled.items() if state.verdict is Verdict.DOWN)
+    up = tuple(region for region in settled if region not in down)
+    if len(heard) < enough(quorum, len(expected)):
+        return View(Outlook.UNMONITORED if states else Outlook.UNKNOWN, 0.0, down, up, absent)
+    if not settled:
+        return View(Outlook.UNKNOWN, absent=absent)
+    outlook = _outlook(settled, needed(quorum, len(settled)))
+    return View(outlook, _since(outlook, settled, needed(quorum, len(settled))), down, up, absent)
+
+
+def _outlook(settled: Mapping[str, State], need: int) -> Outlook:
+    verdicts = [state.verdict for state in settled.values()]
+    failing = verdicts.count(Verdict.DOWN)
+    if failing >= need:
+        return Outlook.DOWN
+    if failing:
+        return Outlook.PARTIAL
+    return Outlook.DEGRADED if verdicts.count(Verdict.DEGRADED) >= need else Outlook.UP
+
+
+def _since(outlook: Outlook, settled: Mapping[str, State], need: int) -> float:
+    saying = {Outlook.DOWN: Verdict.DOWN, Outlook.PARTIAL: Verdict.DOWN, Outlook.DEGRADED: Verdict.DEGRADED}
+    wanted = saying.get(outlook)
+    since = sorted(s.since or 0.0 for s in settled.values() if wanted is None or s.verdict is wanted)
+    if outlook in (Outlook.DOWN, Outlook.DEGRADED):
+        return since[need - 1]
+    return since[0] if outlook is Outlook.PARTIAL else since[-1]
