@@ -1,8 +1,12 @@
-"""When a failed attempt is made again. Pure."""
+"""When a failed attempt is made again. Pure, but for the jitter."""
 
 from __future__ import annotations
 
 import random
+from types import SimpleNamespace
+from typing import Any
+
+from tenacity import wait_exponential
 
 from prober.faults import DeliveryFault, Retryable
 
@@ -10,10 +14,16 @@ FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 300.0
 """No wait between attempts is longer, also where a service asks for more."""
 
+_CEILING = wait_exponential(multiplier=FIRST_WAIT_S, max=LONGEST_WAIT_S)
+
 
 def backoff_s(failures: int, rng: random.Random) -> float:
-    """How long to wait after so many failures in a row: exponential, with full jitter, capped."""
-    return rng.uniform(0.0, min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(failures, 30)))
+    """How long to wait after so many failures in a row: exponential, with full jitter, capped.
+
+    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+    """
+    tried: Any = SimpleNamespace(attempt_number=failures + 1)  # of a retry that outlives processes, all that is kept
+    return rng.uniform(0.0, _CEILING(tried))
 
 
 def next_attempt(failures: int, fault: DeliveryFault, now: float, rng: random.Random) -> float | None:

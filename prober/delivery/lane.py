@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -15,14 +15,18 @@ from prober.clock import Clock
 from prober.delivery.attempts import backoff_s, next_attempt
 from prober.delivery.outbox import Entry, Outbox
 from prober.faults import DeliveryFault, Retryable, describe
-from prober.model import Notice
-from prober.notify import Notifier, Receipt
+from prober.model import NoticeKind
+from prober.notify import Notifier, Receipt, Repeating
 
 ATTEMPT_S = 10.0
 """The hard end of one attempt."""
+LEASE_S = 30.0
+"""For how long an entry is ours: well beyond an attempt, and what a crash delays its notice by."""
 GLANCE_S = 60.0
 """Whoever waits looks again after this: the wall clock it waits by may have been set."""
+MINUTE_S = 60.0
 ORPHANED = "the notice before it was never delivered"
+SUPERSEDED = "a later notice says more"
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 P = ParamSpec("P")
@@ -36,17 +40,45 @@ class Tallies:
         self.sent: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
         self.parked: Counter[str] = Counter()
+        self.broken: dict[str, str] = {}
+        """Why the channel's latest notice was given up; gone with the next that is taken."""
+
+
+class Pace:
+    """Keeps a channel below its service's rate limit."""
+
+    def __init__(self, per_minute: int, clock: Clock) -> None:
+        self._clock = clock
+        self._sent: deque[float] = deque(maxlen=per_minute)
+
+    def count(self) -> None:
+        """One was sent."""
+        self._sent.append(self._clock.monotonic())
+
+    def free_at(self) -> float:
+        """When, by the monotonic clock, the next one may be sent."""
+        return self._sent[0] + MINUTE_S if len(self._sent) == self._sent.maxlen else 0.0
 
 
 class Lane:
     """Sends what is due for one channel, one notice at a time."""
 
     def __init__(
-        self, channel: str, notifier: Notifier, outbox: Outbox, clock: Clock, rng: random.Random, tallies: Tallies
+        self,
+        channel: str,
+        notifier: Notifier,
+        outbox: Outbox,
+        owner: str,
+        pace: Pace,
+        clock: Clock,
+        rng: random.Random,
+        tallies: Tallies,
     ) -> None:
         self.channel = channel
         self.notifier = notifier
         self._outbox = outbox
+        self._owner = owner
+        self._pace = pace
         self._clock = clock
         self._rng = rng
         self._tallies = tallies
@@ -54,6 +86,7 @@ class Lane:
         self._leaving = False
         self._draining = False
         self._resume_at = 0.0
+        self._repeat_at = 0.0
 
     def wake(self) -> None:
         """Look at the outbox again."""
@@ -76,62 +109,99 @@ class Lane:
         try:
             while not self._leaving:
                 self._woken.clear()
-                entry = await self._head()
+                claimed_at = self._clock.monotonic()
+                entry = await self._claim()
                 if entry is not None:
-                    await self._deliver(entry)
+                    await self._deliver(entry, claimed_at)
                     settled()
                 elif self._draining:
                     return
                 else:
+                    await self._repeat()
                     await self._rest()
         finally:
             await self.notifier.close()
 
-    async def _head(self) -> Entry | None:
+    async def _claim(self) -> Entry | None:
+        self._resume_at = max(self._resume_at, self._pace.free_at())
         if self._clock.monotonic() < self._resume_at:
             return None
-        entries = await self._ask(self._outbox.due, self.channel, self._clock.wall(), 1)
-        return entries[0] if entries else None
+        return await self._ask(self._outbox.claim, self.channel, self._owner, LEASE_S)
 
     async def _rest(self) -> None:
         due_at = await self._ask(self._outbox.next_due, self.channel)
-        wait_s = GLANCE_S if due_at is None else max(0.0, due_at - self._clock.wall())
+        wait_s = GLANCE_S
+        if due_at is not None:
+            wait_s = max(0.0, due_at - await self._ask(self._outbox.now))
         wait_s = max(wait_s, self._resume_at - self._clock.monotonic())
+        if isinstance(self.notifier, Repeating):
+            wait_s = min(wait_s, max(0.0, self._repeat_at - self._clock.monotonic()))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._woken.wait(), min(wait_s, GLANCE_S))
 
-    async def _deliver(self, entry: Entry) -> None:
+    async def _deliver(self, entry: Entry, claimed_at: float) -> None:
         if entry.orphaned:
             await self._park(entry, ORPHANED)
             return
-        receipt = await self._attempt(entry.notice)
-        now = self._clock.wall()
+        if entry.superseded and entry.notice.kind is NoticeKind.REMINDER:
+            await self._ask(self._outbox.drop, entry.id, self._owner, SUPERSEDED)
+            return
+        if self._clock.monotonic() - claimed_at > LEASE_S - ATTEMPT_S:
+            return  # this process was stopped for a while: somebody else may have it by now
+        self._pace.count()
+        receipt = await self._attempt(entry)
         if isinstance(receipt, Receipt):
-            await self._ask(self._outbox.mark_sent, entry.id, now, f"{receipt.status} {receipt.detail}".strip())
+            detail = f"{receipt.status} {receipt.detail}".strip()
+            await self._ask(self._outbox.mark_sent, entry.id, self._owner, detail, receipt.reference)
             self._tallies.sent[self.channel] += 1
+            self._tallies.broken.pop(self.channel, None)
             _log.info("notice sent", channel=self.channel, notice=entry.id, kind=entry.notice.kind.value)
-            return
+        else:
+            await self._fail(entry, receipt)
+
+    async def _fail(self, entry: Entry, fault: DeliveryFault) -> None:
         self._tallies.failed[self.channel] += 1
-        again_at = next_attempt(entry.attempts + 1, receipt, now, self._rng)
+        now = await self._ask(self._outbox.now)
+        again_at = next_attempt(entry.attempts, fault, now, self._rng)
         if again_at is None:
-            await self._park(entry, describe(receipt))
+            await self._park(entry, describe(fault))
             return
-        if isinstance(receipt, Retryable) and receipt.after_s is not None:
-            self._resume_at = self._clock.monotonic() + (again_at - now)
-        error = describe(receipt)
+        again_in_s = again_at - now
+        if isinstance(fault, Retryable) and fault.after_s is not None:
+            self._resume_at = self._clock.monotonic() + again_in_s
+        error = describe(fault)
         _log.warning(
-            "notice not sent", channel=self.channel, notice=entry.id, error=error, again_in_s=round(again_at - now, 1)
+            "notice not sent", channel=self.channel, notice=entry.id, error=error, again_in_s=round(again_in_s, 1)
         )
-        await self._ask(self._outbox.postpone, entry.id, again_at, error)
+        await self._ask(self._outbox.postpone, entry.id, self._owner, again_at, error)
 
     async def _park(self, entry: Entry, error: str) -> None:
-        await self._ask(self._outbox.park, entry.id, self._clock.wall(), error)
+        fallback, note = entry.notice.fallback, f"{self.channel} could not be told: {error}"
+        await self._ask(self._outbox.park, entry.id, self._owner, error, fallback, note)
         self._tallies.parked[self.channel] += 1
-        _log.error("notice given up", channel=self.channel, notice=entry.id, error=error)
+        self._tallies.broken[self.channel] = error
+        _log.error("notice given up", channel=self.channel, notice=entry.id, error=error, fallback=fallback or None)
 
-    async def _attempt(self, notice: Notice) -> Receipt | DeliveryFault:
+    async def _repeat(self) -> None:
+        """Tell a service that forgets all that stands, when it is time to."""
+        notifier, now = self.notifier, self._clock.monotonic()
+        if not isinstance(notifier, Repeating) or now < self._repeat_at:
+            return
+        self._repeat_at = now + notifier.repeat_every_s
+        since = await self._ask(self._outbox.now) - notifier.repeat_resolved_s
+        notices = await self._ask(self._outbox.standing, self.channel, since)
+        if not notices:
+            return
+        try:
+            async with asyncio.timeout(ATTEMPT_S):
+                await notifier.repeat(notices)
+        except (DeliveryFault, TimeoutError) as fault:
+            self._tallies.failed[self.channel] += 1
+            _log.warning("standing alerts not repeated", channel=self.channel, error=describe(fault))
+
+    async def _attempt(self, entry: Entry) -> Receipt | DeliveryFault:
         # A task of its own: whatever a notifier raises is seen here, and one that hangs is left behind.
-        sending = asyncio.ensure_future(self.notifier.send(notice))
+        sending = asyncio.ensure_future(self.notifier.send(entry.notice, entry.earlier))
         try:
             await asyncio.wait({sending}, timeout=ATTEMPT_S)
         finally:

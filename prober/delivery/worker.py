@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import random
+import secrets
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,14 +13,14 @@ from typing import Any
 import structlog
 
 from prober.clock import Clock, SystemClock
-from prober.delivery.lane import GLANCE_S, Lane, Tallies
+from prober.delivery.lane import GLANCE_S, LEASE_S, Lane, Pace, Tallies
 from prober.delivery.outbox import Outbox
 from prober.faults import Retryable, describe
 from prober.notify import Notifier
 
 NO_CHANNEL = "the channel is no longer configured"
 JOIN_S = 10.0
-PARK_ROWS = 100
+PER_MINUTE = 60
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -34,11 +34,16 @@ class Delivery:
         notifiers: Mapping[str, Notifier],
         clock: Clock | None = None,
         rng: random.Random | None = None,
+        per_minute: Mapping[str, int] | None = None,
     ) -> None:
+        """``per_minute`` limits channels that a service would limit otherwise."""
         self._outbox = outbox
         self._notifiers = dict(notifiers)
         self._clock = clock or SystemClock()
         self._rng = rng or random.Random()  # noqa: S311 - jitter is no secret
+        self._owner = secrets.token_hex(8)
+        self._per_minute = dict(per_minute or {})
+        self._paces: dict[str, Pace] = {}
         self._tallies = Tallies()
         self._pending: Mapping[str, int] = {}
         self._lanes: dict[str, tuple[Lane, asyncio.Task[None]]] = {}
@@ -65,6 +70,11 @@ class Delivery:
         return dict(self._tallies.parked)
 
     @property
+    def broken(self) -> Mapping[str, str]:
+        """Channels whose latest notice was given up, and why."""
+        return dict(self._tallies.broken)
+
+    @property
     def pending(self) -> Mapping[str, int]:
         """Notices that wait, by channel, as of the latest change."""
         return self._pending
@@ -83,12 +93,12 @@ class Delivery:
         """Notices were committed. Any thread may call it."""
         self._call(self._wake)
 
-    def configure(self, notifiers: Mapping[str, Notifier]) -> None:
+    def configure(self, notifiers: Mapping[str, Notifier], per_minute: Mapping[str, int] | None = None) -> None:
         """Send through these from now on; attempts under way are finished by the old ones.
 
         To be called before routes may name a new channel: rows for one that is not there are given up.
         """
-        self._call(self._adopt, dict(notifiers))
+        self._call(self._adopt, dict(notifiers), dict(per_minute or {}))
 
     def close(self, grace_s: float) -> None:
         """Send what is due, for at most ``grace_s`` seconds, and stop; the rest waits for the next start."""
@@ -112,7 +122,7 @@ class Delivery:
 
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._adopt(self._notifiers)
+        self._adopt(self._notifiers, self._per_minute)
         self._started.set()
         while self._ending is None or not self._ending.done():
             self._changed.clear()
@@ -126,14 +136,17 @@ class Delivery:
         for lane, _ in self._lanes.values():
             lane.wake()
 
-    def _adopt(self, notifiers: Mapping[str, Notifier]) -> None:
+    def _adopt(self, notifiers: Mapping[str, Notifier], per_minute: Mapping[str, int]) -> None:
         leaving, self._lanes = self._lanes, {}
+        for channel in notifiers.keys() - self._paces.keys():
+            self._paces[channel] = Pace(per_minute.get(channel, PER_MINUTE), self._clock)
         for lane, task in leaving.values():
             lane.leave()
             self._leaving.add(task)
             task.add_done_callback(self._leaving.discard)
         for channel, notifier in notifiers.items():
-            lane = Lane(channel, notifier, self._outbox, self._clock, self._rng, self._tallies)
+            pace = self._paces[channel]
+            lane = Lane(channel, notifier, self._outbox, self._owner, pace, self._clock, self._rng, self._tallies)
             _, previous = leaving.get(channel, (None, None))
             task = asyncio.ensure_future(lane.serve(self._changed.set, previous))
             task.add_done_callback(lambda _: self._changed.set())
@@ -152,12 +165,11 @@ class Delivery:
             _log.error("outbox unavailable", error=describe(fault))
 
     def _park_all(self, channel: str) -> None:
-        # One round after another: of each incident only the first row is due.
-        while entries := self._outbox.due(channel, math.inf, PARK_ROWS):
-            for entry in entries:
-                self._outbox.park(entry.id, self._clock.wall(), NO_CHANNEL)
-                self._tallies.parked[channel] += 1
-                _log.error("notice given up", channel=channel, notice=entry.id, error=NO_CHANNEL)
+        # One after another: of each incident only the first row can be claimed.
+        while entry := self._outbox.claim(channel, self._owner, LEASE_S):
+            self._outbox.park(entry.id, self._owner, NO_CHANNEL, entry.notice.fallback, NO_CHANNEL)
+            self._tallies.parked[channel] += 1
+            _log.error("notice given up", channel=channel, notice=entry.id, error=NO_CHANNEL)
 
     def _finish(self, grace_s: float) -> None:
         if self._ending is None:
