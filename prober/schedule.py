@@ -20,6 +20,8 @@ import itertools
 import math
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -29,6 +31,8 @@ from prober.clock import Clock
 from prober.model import Check
 
 FIRST_RUNS_WITHIN_S = 15.0  # the first runs are spread over this or the interval, whichever is shorter
+FIRES_COMPARED = 8
+LONGEST_GAP_S = 40 * 86_400.0
 CRON_GRACE_S = 60  # a cron fire that comes later than this is missed, not run
 
 
@@ -321,3 +325,24 @@ class Scheduler:
         """No run dies unseen, whatever the code around it did."""
         if not run.cancelled() and (error := run.exception()) is not None:
             self.log.error("a run broke off", run=run.get_name(), exc_info=error)
+
+
+def freshness_s(check: Check) -> float:
+    """For how long after its last run a region's word on ``check`` counts: two intervals and a run."""
+    if check.schedule is None:
+        return 2 * check.interval + check.timeout
+    return 2 * _longest_gap_s(check.schedule, check.timezone) + check.timeout
+
+
+@lru_cache(maxsize=4096)
+def _longest_gap_s(schedule: str, timezone: str) -> float:
+    """The longest time between two of the next fires of a cron schedule."""
+    from apscheduler.triggers.cron import CronTrigger
+
+    trigger = CronTrigger.from_crontab(schedule, timezone=timezone)
+    fires, last = [], datetime.now(UTC)
+    while len(fires) < FIRES_COMPARED and (fire := trigger.get_next_fire_time(None, last + timedelta(seconds=1))):
+        fires.append(fire)
+        last = fire
+    gaps = [(after - before).total_seconds() for before, after in itertools.pairwise(fires)]
+    return max(gaps, default=LONGEST_GAP_S)

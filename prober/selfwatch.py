@@ -1,4 +1,4 @@
-"""The prober watching itself: stalls of its loop, file descriptors, and a sign of life to the outside."""
+"""The prober watching itself: its loop, its descriptors, its own way out, and a sign of life to the outside."""
 
 from __future__ import annotations
 
@@ -6,16 +6,40 @@ import asyncio
 import resource
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import structlog
 
 from prober.clock import Clock
+from prober.faults import describe
+from prober.model import Reason, Result, Verdict
 from prober.secret import Secret
 
 TICK_S = 0.05
+ASK_S = 3.0
+ANSWER_HOLDS_S = 2.0
+FAR = frozenset(
+    {
+        Reason.DNS,
+        Reason.DNS_NODATA,
+        Reason.DNS_REFUSED,
+        Reason.DNS_SERVFAIL,
+        Reason.DNS_TIMEOUT,
+        Reason.CONNECT,
+        Reason.CONNECT_TIMEOUT,
+        Reason.UNREACHABLE,
+        Reason.PROXY,
+        Reason.TLS_TIMEOUT,
+        Reason.TIMEOUT,
+        Reason.NAVIGATION,
+        Reason.STEP_TIMEOUT,
+        Reason.DEADLINE,
+    }
+)
+"""Failures in which nothing of the target was heard, so that the way to it may be what failed."""
 KEPT_S = 4000.0  # as long as the longest run
 
 
@@ -97,3 +121,67 @@ class Heartbeat:
             # The error's text holds the URL, which is the secret; its kind must do.
             self.failed += 1
             self.log.warning("the heartbeat was not taken", error=type(error).__name__)
+
+
+@dataclass(slots=True)
+class Egress:
+    """Canaries elsewhere: when none of them answers, it is our own network that failed and not all of our targets."""
+
+    canaries: tuple[str, ...]
+    clock: Clock
+    log: structlog.typing.FilteringBoundLogger = field(default_factory=structlog.get_logger)
+    down_since: float | None = None
+    """By the wall clock; None while one of them answers."""
+    _asked_at: float = float("-inf")
+    _asking: asyncio.Task[bool] | None = None
+
+    async def vouch(self, result: Result) -> Result:
+        """``result``, but unknown where it failed on the way and the canaries are out of reach too."""
+        if not self.canaries or result.verdict is not Verdict.DOWN or result.reason not in FAR:
+            return result
+        if await self.reachable():
+            return result
+        message = f"none of the canaries answers either, so this may be the prober's own network; {result.message}"
+        return replace(result, verdict=Verdict.UNKNOWN, reason=Reason.EGRESS_DOWN, message=message, outcomes=())
+
+    async def reachable(self) -> bool:
+        """Whether one of the canaries answers; all who ask at about the same time get the same answer."""
+        if self._asking is None and self.clock.monotonic() - self._asked_at >= ANSWER_HOLDS_S:
+            self._asking = asyncio.create_task(self._ask())
+        if self._asking is not None:
+            return await asyncio.shield(self._asking)
+        return self.down_since is None
+
+    async def _ask(self) -> bool:
+        try:
+            answers = await asyncio.gather(*map(self._answers, self.canaries))
+        finally:
+            self._asked_at, self._asking = self.clock.monotonic(), None
+        if any(answers):
+            self.down_since = None
+        elif self.down_since is None:
+            self.down_since = self.clock.wall()
+            self.log.error("no canary answers: network failures are our own until one does", canaries=self.canaries)
+        return any(answers)
+
+    async def watch(self) -> None:
+        """While none answers ask again now and then, until cancelled, so that the end of it is noticed."""
+        while True:
+            await asyncio.sleep(ANSWER_HOLDS_S * 2)
+            if self.down_since is not None:
+                await self.reachable()
+
+    async def _answers(self, canary: str) -> bool:
+        parts = urlsplit(canary)
+        try:
+            async with asyncio.timeout(ASK_S):
+                if parts.scheme == "tcp":
+                    _, writer = await asyncio.open_connection(parts.hostname, parts.port)
+                    writer.close()
+                else:
+                    async with httpx.AsyncClient(timeout=ASK_S) as client:
+                        await client.head(canary)
+        except (OSError, TimeoutError, httpx.HTTPError) as error:
+            self.log.debug("a canary does not answer", canary=canary, error=describe(error))
+            return False
+        return True

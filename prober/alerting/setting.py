@@ -144,7 +144,7 @@ class Setting:
         return self.region + ALONE if self.spare else self.region
 
     def concerns(self, incident: Incident) -> bool:
-        """Whether decisions made here are about ``incident``: not about another prober's, unless all decide together."""
+        """Whether decisions made here are about ``incident``: another prober's is not, unless all decide together."""
         return bool(self.regions) or incident.region.removesuffix(ALONE) == self.region
 
     def expected(self, check: Check) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from prober.config.alerts import Escalation, Grouping, Hours, Maintenance, Route
 from prober.config.load import Loaded, load, make_check
 from prober.config.schema import json_schema
 from prober.config.sections import (
@@ -10,7 +11,7 @@ from prober.config.sections import (
     Defaults,
     Heartbeat,
     Logs,
-    Route,
+    Selfwatch,
     Store,
     Web,
     parse_listen,
@@ -20,10 +21,15 @@ __all__ = [
     "Artifacts",
     "Config",
     "Defaults",
+    "Escalation",
+    "Grouping",
     "Heartbeat",
+    "Hours",
     "Loaded",
     "Logs",
+    "Maintenance",
     "Route",
+    "Selfwatch",
     "Store",
     "Web",
     "json_schema",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 from prober.config.calendar import zone_error
 from prober.config.report import Report
 from prober.config.tree import Path
 from prober.config.wording import suggest
+
+RESERVED = ("prober", "unmonitored")
 
 
 def check_rules(report: Report, raw: Mapping[str, Any]) -> None:
@@ -20,6 +23,8 @@ def check_rules(report: Report, raw: Mapping[str, Any]) -> None:
     _check_unique(report, ("checks",), [(("checks", i, "id"), one.get("id")) for i, one in checks])
     _check_regions(report, raw, checks)
     _check_routes(report, raw, [one for _, one in checks])
+    _check_dependencies(report, checks)
+    _check_reserved(report, checks)
     zone = _dict(raw.get("defaults")).get("timezone")
     if isinstance(zone, str) and (problem := zone_error(zone)):
         _add_unless_open(report, ("defaults", "timezone"), problem)
@@ -52,19 +57,65 @@ def _check_regions(report: Report, raw: Mapping[str, Any], checks: list[tuple[in
 
 
 def _check_routes(report: Report, raw: Mapping[str, Any], checks: list[dict[str, Any]]) -> None:
-    known = {
-        "channels": ("channel", _dict(raw.get("channels"))),
-        "checks": ("check", dict.fromkeys(one["id"] for one in checks if isinstance(one.get("id"), str))),
-    }
+    channels = _dict(raw.get("channels"))
+    ids = dict.fromkeys(one["id"] for one in checks if isinstance(one.get("id"), str))
+    regions = dict.fromkeys(name for _, name in _texts(raw.get("regions")))
     for number, route in enumerate(_list(raw.get("routes"))):
-        for key, (noun, names) in known.items():
-            asked = _dict(route).get(key)
-            at: Path = ("routes", number, key)
-            texts = [(at, asked)] if isinstance(asked, str) else [((*at, i), name) for i, name in _texts(asked)]
-            for path, name in texts:
-                if name not in names:
-                    hint = suggest(name, names, f"the {key} are")
-                    _add_unless_open(report, path, f"no {noun} {name!r}", hint)
+        at: Path = ("routes", number)
+        _check_names(report, at, _dict(route), "channels", "channel", channels)
+        _check_names(report, at, _dict(route), "fallback", "channel", channels)
+        _check_names(report, at, _dict(route), "checks", "check", ids)
+        if regions:
+            _check_names(report, at, _dict(route), "regions", "region", regions)
+        for step, escalation in enumerate(_list(_dict(route).get("escalate"))):
+            _check_names(report, (*at, "escalate", step), _dict(escalation), "channels", "channel", channels)
+    _check_names(report, ("selfwatch",), _dict(raw.get("selfwatch")), "channels", "channel", channels)
+    for number, window in enumerate(_list(raw.get("maintenance"))):
+        _check_names(report, ("maintenance", number), _dict(window), "checks", "check", ids)
+
+
+def _check_names(
+    report: Report, at: Path, section: Mapping[str, Any], key: str, noun: str, names: Mapping[str, Any]
+) -> None:
+    """Every name under ``key`` is one of ``names``; a pattern fits one at least."""
+    asked = section.get(key)
+    texts = [((*at, key), asked)] if isinstance(asked, str) else [((*at, key, i), name) for i, name in _texts(asked)]
+    for path, name in texts:
+        if name not in names and not any(fnmatchcase(known, name) for known in names if isinstance(known, str)):
+            hint = suggest(name, names, f"the {noun}s are")
+            _add_unless_open(report, path, f"no {noun} {name!r}", hint)
+
+
+def _check_dependencies(report: Report, checks: list[tuple[int, dict[str, Any]]]) -> None:
+    """``depends_on`` names checks, and leads nowhere back to where it began."""
+    above = {str(one.get("id")): [name for _, name in _texts(one.get("depends_on"))] for _, one in checks}
+    for index, one in checks:
+        _check_names(report, ("checks", index), one, "depends_on", "check", above)
+        circle = _circle(str(one.get("id")), above)
+        if circle:
+            path: Path = ("checks", index, "depends_on")
+            _add_unless_open(report, path, f"a circle: {' -> '.join(circle)}", "a check cannot wait for itself")
+
+
+def _circle(start: str, above: Mapping[str, list[str]]) -> list[str]:
+    """The way from ``start`` back to it, if there is one."""
+    ways, seen = [[start, name] for name in above[start]], set[str]()
+    while ways:
+        way = ways.pop()
+        if way[-1] == start:
+            return way
+        if way[-1] not in seen:
+            seen.add(way[-1])
+            ways += [[*way, name] for name in above.get(way[-1], ())]
+    return []
+
+
+def _check_reserved(report: Report, checks: list[tuple[int, dict[str, Any]]]) -> None:
+    for index, one in checks:
+        name = one.get("id")
+        if isinstance(name, str) and (name in RESERVED or name.startswith("region.")):
+            hint = "alerts about the prober itself go by this name"
+            _add_unless_open(report, ("checks", index, "id"), f"{name!r} is taken", hint)
 
 
 def _add_unless_open(report: Report, path: Path, message: str, hint: str | None = None) -> None:
@@ -77,8 +128,10 @@ def _warn(report: Report, raw: Mapping[str, Any]) -> None:
         report.warn(("checks",), "there are no checks")
     routed: set[str] = set()
     for route in _list(raw.get("routes")):
-        asked = _dict(route).get("channels")
-        routed |= {asked} if isinstance(asked, str) else {name for _, name in _texts(asked)}
+        steps = [_dict(route), *map(_dict, _list(_dict(route).get("escalate")))]
+        for asked in (step.get(key) for step in steps for key in ("channels", "fallback")):
+            routed |= {asked} if isinstance(asked, str) else {name for _, name in _texts(asked)}
+    routed |= {name for _, name in _texts(_dict(raw.get("selfwatch")).get("channels"))}
     for name in _dict(raw.get("channels")):
         if name not in routed:
             report.warn(("channels", name), "no route leads here, so nothing is sent", "add it to a route")

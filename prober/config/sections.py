@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, field_validator
+from pydantic import AfterValidator, Field, SerializeAsAny, field_validator
 
-from prober.judge.texts import listed
+from prober.config.alerts import Grouping, Maintenance, Names, Route
 from prober.model import AlertPolicy, Check, Duration, Identifier, Severity, Strict
 from prober.notify import Channel
 from prober.notify._posting import WebUrl
 from prober.probes import KINDS
 from prober.probes.browser.spec import BrowserSettings
+from prober.secret import Secret
 from prober.sinks import SinkSpec
 
 CAPS = {"http": 500, "tcp": 500, "api": 4, "pytest": 1}
@@ -34,6 +35,13 @@ def _checked_listen(text: str) -> str:
     return text
 
 
+def _checked_canary(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("tcp", "http", "https") or not parts.hostname or (parts.scheme == "tcp" and not parts.port):
+        raise ValueError("expected tcp://host:port, http://host or https://host")
+    return text
+
+
 def _checked_url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -41,12 +49,6 @@ def _checked_url(text: str) -> str:
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError("expected a URL without credentials, query and fragment")
     return text
-
-
-Names = Annotated[tuple[Identifier, ...], BeforeValidator(listed), Field(strict=False)]
-Severities = Annotated[
-    tuple[Annotated[Severity, Field(strict=False)], ...], BeforeValidator(listed), Field(strict=False)
-]
 
 
 class Defaults(Strict):
@@ -70,34 +72,36 @@ class Defaults(Strict):
     """A link to what to do."""
 
 
-class Route(Strict):
-    """Which notices go to which channels; one that selects nothing takes all. Every route that fits is used."""
-
-    channels: Annotated[Names, Field(min_length=1)]
-    """The channels that are told, by their names."""
-    checks: Names = ()
-    """Only these checks, by their ids."""
-    tags: Names = ()
-    """Only checks with one of these tags."""
-    severity: Severities = ()
-    """Only checks of these severities."""
-
-    def selects(self, check: Check) -> bool:
-        """Whether this route takes the notices of ``check``."""
-        return (
-            (not self.checks or check.id in self.checks)
-            and (not self.tags or not set(self.tags).isdisjoint(check.tags))
-            and (not self.severity or check.severity in self.severity)
-        )
+def _checked_database(url: Secret) -> Secret:
+    parts = urlsplit(url.reveal())
+    if parts.scheme not in ("postgresql", "postgres") or not parts.hostname or len(parts.path) < 2:
+        raise ValueError("expected a URL such as postgresql://user:password@host/database")
+    return url
 
 
 class Store(Strict):
     """Where state, incidents and notices under way are kept."""
 
     path: Annotated[str, Field(min_length=1)] = "prober.db"
-    """The SQLite file, relative to this file."""
+    """The SQLite file, relative to this file. With ``url``, what waits while that database is away."""
+    url: Annotated[Secret, AfterValidator(_checked_database)] | None = None
+    """A PostgreSQL database, such as "${PROBER_STORE_URL}", shared by all regions: they decide together then."""
     retention: Annotated[Duration, Field(ge=3600)] = 90 * 86_400.0
     """How long results and closed incidents are kept."""
+    max_bytes: Annotated[int, Field(ge=16 * 1024 * 1024)] = 4 * 1024**3
+    """The store is kept below this size: beyond it the oldest uneventful results go first."""
+    thin: Annotated[Duration, Field(ge=0, le=86_400)] = 60.0
+    """Of uneventful results of one check only one in this time is kept, and stands for the others; 0s keeps all."""
+
+
+class Selfwatch(Strict):
+    """What the prober watches of itself, and who hears of it."""
+
+    egress: Annotated[tuple[Annotated[str, AfterValidator(_checked_canary)], ...], Field(strict=False)] = ()
+    """Places elsewhere that always answer, such as tcp://1.1.1.1:443 or https://example.com: when none of them does,
+    network failures are this prober's own, and unknown instead of down."""
+    channels: Names = ()
+    """Who is told of trouble with the prober itself; whoever a route leads to when missing."""
 
 
 class Web(Strict):
@@ -172,6 +176,10 @@ class Config(Strict):
     """What holds for every check that does not say otherwise."""
     checks: Annotated[tuple[SerializeAsAny[Check], ...], Field(strict=False)] = ()
     """What is tested; see the kinds of checks."""
+    maintenance: Annotated[tuple[Maintenance, ...], Field(strict=False)] = ()
+    """When nothing is told of some checks."""
+    grouping: Grouping | None = None
+    """How what goes down together is told together; each by itself when missing."""
     channels: dict[Identifier, SerializeAsAny[Channel]] = {}
     """Where alerts can go, by name; see the kinds of channels."""
     routes: Annotated[tuple[Route, ...], Field(strict=False)] = ()
@@ -184,6 +192,8 @@ class Config(Strict):
     """The web side."""
     browser: BrowserSettings = BrowserSettings()
     """The browser that journeys run in."""
+    selfwatch: Selfwatch = Selfwatch()
+    """What the prober watches of itself."""
     heartbeat: Heartbeat | None = None
     """A dead man's switch elsewhere that is called while this prober is healthy."""
     concurrency: dict[str, Annotated[int, Field(ge=1, le=10_000)]] = {}

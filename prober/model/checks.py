@@ -10,7 +10,6 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from prober.model.words import Duration, Identifier, Strict, format_duration
 
-
 Quorum = Literal["majority", "any", "all"] | Annotated[int, Field(ge=1, le=100)]
 
 
@@ -74,7 +73,7 @@ class Check(Strict):
     """Where regions share a store: how many of those heard of lately must see it down; majority, any, all or a
     number. Never exactly half of them."""
     depends_on: Annotated[tuple[Identifier, ...], Field(strict=False)] = ()
-    """Checks without which this one cannot work: while one of them is down, nothing is told of this one's being down."""
+    """Checks without which this one cannot work: while one of them is down, this one's being down is not told."""
     severity: Severity = Field(default=Severity.CRITICAL, strict=False)
     """critical, warning or info; carried by alerts."""
     tags: Annotated[tuple[Identifier, ...], Field(strict=False)] = ()

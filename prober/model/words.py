@@ -82,6 +82,7 @@ class Reason(StrEnum):
     LOOP_STALLED = "loop_stalled"
     RESOLVER_DOWN = "resolver_down"
     NO_LOCAL_ROUTE = "no_local_route"
+    EGRESS_DOWN = "egress_down"
     INTERNAL = "internal"
 
     @property
@@ -99,6 +100,7 @@ _OURS = frozenset(
         Reason.LOOP_STALLED,
         Reason.RESOLVER_DOWN,
         Reason.NO_LOCAL_ROUTE,
+        Reason.EGRESS_DOWN,
         Reason.INTERNAL,
     }
 )
