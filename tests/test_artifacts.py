@@ -27,7 +27,7 @@ from prober.faults import UserFault
 from prober.model import Artifact, Notice, NoticeKind, Reason, Result, Transition, Verdict
 from prober.notify import slack, webhook
 from prober.sinks.prometheus import Exposition
-from prober.store import rows
+from prober.store import codec
 from prober.web import Health, View, WebServer, create_app
 
 PNG = b"\x89PNG\r\n\x1a\n-a-picture"
@@ -224,16 +224,16 @@ def test_an_alert_links_to_the_evidence_where_the_web_side_has_an_address(tmp_pa
     assert notice.evidence == (("screenshot", url),)
     assert f"<{url}|screenshot>" in json.dumps(slack.payload(notice))
     assert webhook.payload(notice)["evidence"] == [{"kind": "screenshot", "url": url}]
-    assert rows.notice(rows.notice_json(notice)) == notice
+    assert codec.notice(codec.notice_json(notice)) == notice
     assert plan(transition, None, result, [Everything()], incident_id="i").notices[0][1].evidence == ()
 
 
 def test_a_notice_stored_before_there_was_evidence_is_still_read() -> None:
     check = alert_check()
     old = Notice("1", NoticeKind.TRIGGER, "i", check.id, "t", "here", "x", "critical", "step", "m", 1.0, 2.0)
-    stored = json.loads(rows.notice_json(old))
+    stored = json.loads(codec.notice_json(old))
     del stored["evidence"]
-    assert rows.notice(json.dumps(stored)) == old
+    assert codec.notice(json.dumps(stored)) == old
 
 
 def test_show_finds_by_artifact_by_run_and_by_file_and_says_what_it_does_not_find(tmp_path: Path) -> None:

@@ -1,6 +1,28 @@
-"""The store: results, states, transitions, incidents and the outbox, in SQLite by default."""
+"""The store: results, states, incidents and the outbox, in SQLite by default, in PostgreSQL when it is shared."""
 
-from prober.store.database import Store
-from prober.store.rows import Batch, OutboxRow, StoredResult, StoreFault, Told
+from prober.store.rows import (
+    Batch,
+    Decide,
+    Decision,
+    OutboxRow,
+    Scope,
+    Snapshot,
+    StoredResult,
+    StoreFault,
+    Vote,
+)
+from prober.store.store import Store, open_store
 
-__all__ = ["Batch", "OutboxRow", "Store", "StoreFault", "StoredResult", "Told"]
+__all__ = [
+    "Batch",
+    "Decide",
+    "Decision",
+    "OutboxRow",
+    "Scope",
+    "Snapshot",
+    "Store",
+    "StoreFault",
+    "StoredResult",
+    "Vote",
+    "open_store",
+]

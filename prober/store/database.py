@@ -1,253 +1,195 @@
-"""The store as an object: one transaction per batch going in, tuples of values coming out. Any thread may call it."""
+"""Opening the store and talking to it: reads, transactions, and its clock. What is said stands in the other files."""
 
 from __future__ import annotations
 
-import json
 import threading
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
 
-import structlog
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    Connection,
-    Engine,
-    Row,
-    Select,
-    and_,
-    delete,
-    exists,
-    func,
-    select,
-    tuple_,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, Engine, Float, Row, Select, literal, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from prober.clock import Clock, SystemClock
 from prober.faults import UserFault, describe
-from prober.model import Transition
-from prober.store import rows, schema, sqlite
-from prober.store.rows import Batch, OutboxRow, StoredResult, StoreFault, Told
+from prober.store import migrations, schema
+from prober.store.rows import StoreFault
 
-LONGEST_WAIT_S = 3_600.0
-"""No delivery is put off for longer: what is due later than that was stamped by a clock that was put back since."""
-PRUNE_ROWS = 5_000
-
-_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+PATIENCE_S = 3.0
+"""Nobody waits longer for another who makes the store ready."""
+AGAIN_S = 1.0
+"""For so long nobody tries again to make a store ready after that failed: they would queue up behind each other."""
 
 
-class Store:
-    """The prober's memory in one SQLite file. Every method raises StoreFault when the database does not play along."""
+class Place(Protocol):
+    """Where a store lives: a file, memory, or a server."""
 
-    def __init__(self, path: Path | str, clock: Clock | None = None, *, exclusive: bool = True) -> None:
-        """Open the file, or make it. ``exclusive`` keeps a second prober out; reading beside one needs it off.
+    shared: bool
+    """Whether others write there too, who have clocks of their own."""
+    label: str
+    """What it is called in messages; never with a password."""
+    elsewhere: str
+    """What to do to use another one, as a hint."""
+    faults: tuple[type[Exception], ...]
+    """What comes as it is, not wrapped by SQLAlchemy, where setting up a new connection fails."""
+    reading: Mapping[str, Any]
+    """The execution options of connections that only read."""
+    writing: Mapping[str, Any]
+    """The execution options of connections that write."""
+    now: ColumnElement[float] | None
+    """Its own clock as SQL; None where that is the prober's."""
 
-        Raises UserFault when the file is in use, cannot be used, or was written by a newer release. A damaged one
-        is moved aside and replaced by an empty one.
-        """
-        self.path = Path(path)
-        self._writing = threading.Lock()
-        self._lock = sqlite.lock(self.path) if exclusive else None
-        try:
-            self.set_aside = sqlite.set_aside_if_damaged(self.path, clock or SystemClock()) if exclusive else None
-            """Where a damaged store was moved to when this one was opened."""
-            self._engine = sqlite.open_engine(self.path)
-            self._prepare()
-        except (StoreFault, OSError) as fault:
-            self.close()
-            raise UserFault(f"the store {self.path} cannot be used: {describe(fault)}") from None
-        except UserFault:
-            self.close()
-            raise
+    def open(self) -> Engine:
+        """An engine over it; nothing is connected yet."""
+        ...
+
+    def turn(self, *, writing: bool) -> AbstractContextManager[Any]:
+        """Held while this process reads or writes, where that has to be one after another."""
+        ...
+
+    def migrating(self, engine: Engine) -> AbstractContextManager[Connection]:
+        """A transaction that keeps out everybody else who would migrate."""
+        ...
+
+    def masked(self, text: str) -> str:
+        """``text`` without its password."""
+        ...
+
+    def used_bytes(self, connection: Connection) -> int:
+        """How large it is, without room that is free for new rows."""
+        ...
+
+    def give_back(self, connection: Connection) -> bool:
+        """Return some of the free room to the file system; whether there is more of it."""
+        ...
 
     def close(self) -> None:
-        """Give up the connections and let another prober have the file."""
-        engine: Engine | None = getattr(self, "_engine", None)
-        if engine is not None:
-            engine.dispose()
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
+        """Let others have it."""
+        ...
 
-    # What goes in.
 
-    def commit(self, batch: Batch) -> None:
-        """Write all of ``batch``, or nothing. Writing the same batch again right after changes nothing."""
-        with self._write() as connection:
-            token = f"batch:{batch.writer}"
-            # The answer to a COMMIT may be lost on its way; the token tells on the next try that it was done.
-            if self._meta(connection, token) == batch.token:
-                return
-            schema.insert(connection, schema.results, [rows.result_row(r) for r in batch.results])
-            schema.insert(connection, schema.transitions, [rows.transition_row(t) for t in batch.transitions])
-            # Closed ones first: at no moment may one check have two open incidents.
-            incidents = sorted(batch.incidents, key=lambda told: told.incident.closed_at is None)
-            schema.upsert(connection, schema.incidents, [rows.incident_row(told) for told in incidents])
-            schema.insert(connection, schema.outbox, [rows.outbox_values(*pair) for pair in batch.notices])
-            schema.upsert(connection, schema.states, [rows.state_row(state) for state in batch.states])
-            if batch.forgotten:
-                key = tuple_(schema.states.c.check_id, schema.states.c.region)
-                connection.execute(delete(schema.states).where(key.in_(batch.forgotten)))
-            schema.upsert(connection, schema.meta, [{"key": token, "value": batch.token}])
+class Database:
+    """A store's connections, its transactions and its clock."""
 
-    def prune(self, before: float) -> int:
-        """Drop results, transitions, closed incidents and what was delivered of them from before ``before``; how many.
+    def __init__(self, place: Place, clock: Clock | None = None, *, wait: bool = True) -> None:
+        """``wait=False`` leaves making it ready to the first use. ``clock`` stands in for the place's own."""
+        self._place = place
+        self._clock = clock if clock is not None or place.now is not None else SystemClock()
+        self._preparing = threading.Lock()
+        self._ready = False
+        self._failed: tuple[float, str] | None = None
+        self._engine = place.open()
+        if wait:
+            self._prepare_now()
 
-        Open incidents and notices that still wait are kept however old they are.
-        """
-        incidents, box = schema.incidents.c, schema.outbox.c
-        kept = select(incidents.id).where(incidents.closed_at.is_(None) | (incidents.closed_at >= before))
-        done = and_(box.status != schema.PENDING, box.done_at < before, box.incident_id.not_in(kept))
-        return (
-            self._prune(schema.results.c.seq, schema.results.c.started_at < before)
-            + self._prune(schema.transitions.c.seq, schema.transitions.c.at < before)
-            + self._prune(box.seq, done)
-            + self._prune(incidents.id, incidents.closed_at < before)
-        )
+    @property
+    def shared(self) -> bool:
+        """Whether several regions write to it."""
+        return self._place.shared
 
-    def _prune(self, key: Column[Any], condition: ColumnElement[bool]) -> int:
-        # In pieces, so that nobody who has something to write waits long.
-        dropped = 0
-        while True:
-            with self._write() as connection:
-                some = select(key).where(condition).limit(PRUNE_ROWS)
-                count = connection.execute(delete(key.table).where(key.in_(some))).rowcount
-            dropped += count
-            if count < PRUNE_ROWS:
-                return dropped
+    @property
+    def label(self) -> str:
+        """What it is called in messages; never with a password."""
+        return self._place.label
 
-    # What comes out.
+    def now(self) -> float:
+        """The store's own time: what its server says, which all regions share, or else the prober's clock."""
+        if self._clock is not None:
+            return self._clock.wall()
+        return float(self._read(select(self._now()))[0][0])
 
-    def states(self) -> tuple[Mapping[str, Any], ...]:
-        """Every state as the dict it was written as; one that is damaged is left out, with an error in the log."""
-        found = []
-        for row in self._read(select(schema.states)):
-            try:
-                found.append(json.loads(row.payload))
-            except ValueError:
-                _log.error("a stored state is not readable, starting anew", check=row.check_id, region=row.region)
-        return tuple(found)
+    def close(self) -> None:
+        """Give up the connections and let another prober have it."""
+        self._engine.dispose()
+        self._place.close()
 
-    def open_incidents(self) -> tuple[Told, ...]:
-        """Incidents that have not ended, oldest first."""
-        query = select(schema.incidents).where(schema.incidents.c.closed_at.is_(None))
-        return tuple(rows.told(row) for row in self._read(query.order_by(schema.incidents.c.opened_at)))
+    # For the other files of this room.
 
-    def incidents(self, limit: int = 100) -> tuple[Told, ...]:
-        """The latest incidents, newest first."""
-        query = select(schema.incidents).order_by(schema.incidents.c.opened_at.desc()).limit(limit)
-        return tuple(rows.told(row) for row in self._read(query))
+    def _now(self) -> ColumnElement[float]:
+        """The store's time as SQL."""
+        own = self._place.now
+        return own if self._clock is None and own is not None else literal(self._wall(), Float)
 
-    def results(self, check_id: str, limit: int = 100) -> tuple[StoredResult, ...]:
-        """The latest results of one check over all regions, newest first."""
-        query = select(schema.results).where(schema.results.c.check_id == check_id)
-        return tuple(
-            rows.stored_result(r) for r in self._read(query.order_by(schema.results.c.seq.desc()).limit(limit))
-        )
+    def _wall(self) -> float:
+        """This prober's own time, by which it stamps what it writes."""
+        return (self._clock or SystemClock()).wall()
 
-    def transitions(self, check_id: str, limit: int = 100) -> tuple[Transition, ...]:
-        """The latest transitions of one check, newest first."""
-        query = select(schema.transitions).where(schema.transitions.c.check_id == check_id)
-        query = query.order_by(schema.transitions.c.seq.desc()).limit(limit)
-        return tuple(rows.transition(row) for row in self._read(query))
+    def _read(self, query: Select[Any]) -> list[Row[Any]]:
+        with self._reading() as connection:
+            return list(connection.execute(query).all())
 
-    # The outbox.
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        """A transaction that sees one moment of the store and changes nothing."""
+        self._prepare()
+        with self._translated(), self._place.turn(writing=False), self._engine.connect() as connection:
+            yield connection.execution_options(**self._place.reading)
 
-    def due(self, channel: str, now: float, limit: int = 10) -> tuple[OutboxRow, ...]:
-        """Notices to send to ``channel`` at ``now``: of each incident only the first that is not done."""
-        due_at = schema.outbox.c.due_at
-        query = _heads(channel).where((due_at <= now) | (due_at > now + LONGEST_WAIT_S))
-        return tuple(
-            rows.outbox_row(row) for row in self._read(query.order_by(due_at, schema.outbox.c.seq).limit(limit))
-        )
-
-    def next_due(self, channel: str) -> float | None:
-        """The wall time at which the next notice to ``channel`` is due; None when there is none."""
-        query = _heads(channel).order_by(schema.outbox.c.due_at).limit(1)
-        return next((row.due_at for row in self._read(query)), None)
-
-    def pending(self) -> dict[str, int]:
-        """Notices not yet done, by channel."""
-        box = schema.outbox.c
-        query = (
-            select(box.channel, func.count().label("waiting")).where(box.status == schema.PENDING).group_by(box.channel)
-        )
-        return {row.channel: row.waiting for row in self._read(query)}
-
-    def outbox(self, limit: int = 100, status: str | None = None) -> tuple[OutboxRow, ...]:
-        """The latest rows of the outbox, newest first; of one status (pending, sent, parked) when named."""
-        query = select(schema.outbox).order_by(schema.outbox.c.seq.desc()).limit(limit)
-        query = query.where(schema.outbox.c.status == status) if status else query
-        return tuple(rows.outbox_row(row) for row in self._read(query))
-
-    def mark_sent(self, notice_id: str, at: float, detail: str) -> None:
-        """The service took it."""
-        self._mark(notice_id, status=schema.SENT, done_at=at, detail=rows.text(detail), attempts=_ONE_MORE)
-
-    def postpone(self, notice_id: str, due_at: float, error: str) -> None:
-        """An attempt failed; the next is due at ``due_at``."""
-        self._mark(notice_id, due_at=due_at, detail=rows.text(error), attempts=_ONE_MORE)
-
-    def park(self, notice_id: str, at: float, error: str) -> None:
-        """It cannot be delivered; it stays, with its error, and is not tried again."""
-        self._mark(notice_id, status=schema.PARKED, done_at=at, detail=rows.text(error))
-
-    def _mark(self, notice_id: str, **values: Any) -> None:
-        with self._write() as connection:
-            connection.execute(update(schema.outbox).where(schema.outbox.c.id == notice_id).values(**values))
-
-    # The ground.
-
-    def _prepare(self) -> None:
-        with self._write() as connection:
-            schema.metadata.create_all(connection)
-            found = self._meta(connection, "schema_version")
-            if found is not None and int(found) > schema.VERSION:
-                raise UserFault(
-                    f"the store {self.path} was written by a newer prober (schema {found}, this one knows "
-                    f"{schema.VERSION}); upgrade, or set store.path to another file"
-                )
-            schema.upsert(connection, schema.meta, [{"key": "schema_version", "value": str(schema.VERSION)}])
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """A transaction: all of it is written when the block is left, or nothing."""
+        self._prepare()
+        with self._translated(), self._place.turn(writing=True), self._engine.connect() as connection:
+            connection.execution_options(**self._place.writing)
+            with connection.begin():
+                yield connection
 
     def _meta(self, connection: Connection, key: str) -> str | None:
         return connection.execute(select(schema.meta.c.value).where(schema.meta.c.key == key)).scalar()
 
-    def _read(self, query: Select[Any]) -> list[Row[Any]]:
-        with _translated(), self._engine.connect() as connection:
-            return list(connection.execute(query).all())
-
     @contextmanager
-    def _write(self) -> Iterator[Connection]:
-        with self._writing, _translated(), self._engine.connect() as connection:
-            connection.execution_options(**{sqlite.WRITING: True})
-            with connection.begin():
-                yield connection
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as fault:
+            # SQLAlchemy's own text repeats the statement and every value.
+            raise StoreFault(self._place.masked(describe(fault.orig or fault))) from None
+        except SQLAlchemyError as fault:
+            raise StoreFault(self._place.masked(describe(fault))) from None
+        except self._place.faults as fault:
+            raise StoreFault(self._place.masked(describe(fault))) from None
 
+    # Making it ready.
 
-_ONE_MORE = schema.outbox.c.attempts + 1
+    def _prepare_now(self) -> None:
+        try:
+            with self._translated():
+                self._bring_forward()
+        except (StoreFault, OSError) as fault:
+            self.close()
+            raise UserFault(f"the store {self.label} cannot be used: {describe(fault)}") from None
+        except UserFault:
+            self.close()
+            raise
 
+    def _prepare(self) -> None:
+        if self._ready:
+            return
+        if not self._preparing.acquire(timeout=PATIENCE_S):
+            raise StoreFault("the store is still being made ready")
+        try:
+            if not self._ready:
+                self._try_once()
+        finally:
+            self._preparing.release()
 
-def _heads(channel: str) -> Select[Any]:
-    """Pending rows that no earlier pending row of their incident and channel stands before."""
-    box, earlier = schema.outbox, schema.outbox.alias("earlier")
-    before = and_(
-        earlier.c.incident_id == box.c.incident_id, earlier.c.channel == box.c.channel, earlier.c.seq < box.c.seq
-    )
-    orphaned = exists().where(before, earlier.c.status == schema.PARKED).label("orphaned")
-    waiting = exists().where(before, earlier.c.status == schema.PENDING)
-    return select(box, orphaned).where(box.c.status == schema.PENDING, box.c.channel == channel, ~waiting)
+    def _try_once(self) -> None:
+        if self._failed is not None and time.monotonic() - self._failed[0] < AGAIN_S:
+            raise StoreFault(self._failed[1])
+        try:
+            with self._translated():
+                self._bring_forward()
+        except (StoreFault, UserFault) as fault:
+            # Whoever did not wait at the start goes on without the store, whatever is wrong with it.
+            self._failed = (time.monotonic(), describe(fault))
+            raise StoreFault(describe(fault)) from None
 
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except DBAPIError as fault:
-        # SQLAlchemy's own text repeats the statement and every value.
-        raise StoreFault(describe(fault.orig or fault)) from None
-    except (SQLAlchemyError, sqlite.DriverFault) as fault:
-        raise StoreFault(describe(fault)) from None
+    def _bring_forward(self) -> None:
+        with self._place.turn(writing=False), self._engine.connect() as connection:
+            current = migrations.is_current(connection, self._place)
+        if not current:
+            with self._place.turn(writing=True), self._place.migrating(self._engine) as connection:
+                if not migrations.is_current(connection, self._place):
+                    migrations.run(connection)
+        self._ready = True

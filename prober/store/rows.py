@@ -1,21 +1,13 @@
-"""What goes into the store and comes out of it, and how it is written as rows."""
+"""What goes into the store and comes out of it."""
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Row
-
 from prober.faults import Retryable
-from prober.model import Hush, Incident, Notice, NoticeKind, Reason, Result, Transition, Verdict
-
-PAYLOAD_CHARS = 32_768
-"""A result's payload is cut to its phases and outcomes beyond this: one chatty target must not fill the disk."""
-MESSAGE_CHARS = 2_000
+from prober.model import Hush, Incident, Notice, Reason, Result, Transition, Verdict
 
 
 class StoreFault(Retryable):
@@ -36,6 +28,8 @@ class Batch:
     transitions: tuple[Transition, ...] = ()
     forgotten: tuple[tuple[str, str], ...] = ()
     """(check id, region) whose state is dropped."""
+    stands_for: Mapping[str, int] = field(default_factory=dict)
+    """By run id: how many uneventful runs its row stands for, where that is more than its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +114,8 @@ class StoredResult:
     message: str
     payload: Mapping[str, Any] = field(default_factory=dict)
     """phases, facts, outcomes, steps, measures and artifacts; ``cut`` where it was too long to keep."""
+    runs: int = 1
+    """How many runs it stands for: itself, and the uneventful ones before it that were not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,162 +131,10 @@ class OutboxRow:
     detail: str
     """The latest error, or what the service answered."""
     orphaned: bool = False
+    """An earlier notice of its incident was given up on this channel and none was sent: nobody there knows of it."""
     reference: str = ""
     """What the service called it, for later notices of its incident."""
     earlier: str = ""
-    """The reference of the incident's first notice on this channel."""
+    """The reference of the incident's first notice that was sent on this channel."""
     superseded: bool = False
     """A later notice of its incident waits behind it, so that a reminder has become pointless."""
-    """Whether an earlier notice of its incident was given up on this channel: nobody there knows of it."""
-
-
-def plain(value: Any) -> Any:
-    """``value`` as JSON can hold it: dataclasses and mappings as dicts, figures that are none as null."""
-    if isinstance(value, str | int | bool | None):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
-    if isinstance(value, Iterable) and not isinstance(value, bytes | bytearray):
-        return [plain(item) for item in value]
-    return str(value)
-
-
-def text(value: str) -> str:
-    """``value`` as every database stores it: no NUL, no lone surrogates."""
-    return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
-
-
-def result_row(result: Result) -> dict[str, Any]:
-    """A result as a row."""
-    return {
-        "check_id": result.check.id,
-        "region": result.region,
-        "run_id": result.run_id,
-        "started_at": result.started_at,
-        "duration_s": result.duration_s if math.isfinite(result.duration_s) else 0.0,
-        "verdict": result.verdict.value,
-        "reason": result.reason.value,
-        "message": text(result.message[:MESSAGE_CHARS]),
-        "payload": _payload(result),
-    }
-
-
-def _payload(result: Result) -> str:
-    seen = result.observation
-    brief = {"phases": seen.phases, "outcomes": result.outcomes}
-    full = {**brief, "facts": seen.facts, "steps": seen.steps, "measures": seen.measures, "artifacts": seen.artifacts}
-    for values in (full, {**brief, "cut": True}):
-        encoded = json.dumps(plain({name: value for name, value in values.items() if value}))
-        if len(encoded) <= PAYLOAD_CHARS:
-            return encoded
-    return '{"cut": true}'
-
-
-def stored_result(row: Row[Any]) -> StoredResult:
-    """A result from its row."""
-    return StoredResult(
-        row.check_id,
-        row.region,
-        row.run_id,
-        row.started_at,
-        row.duration_s,
-        Verdict(row.verdict),
-        reason(row.reason),
-        row.message,
-        json.loads(row.payload),
-    )
-
-
-def state_row(state: Mapping[str, Any]) -> dict[str, Any]:
-    """A state's dict as a row."""
-    return {
-        "check_id": state["check_id"],
-        "region": state["region"],
-        "verdict": str(state["verdict"]),
-        "payload": json.dumps(state),
-    }
-
-
-def transition_row(transition: Transition) -> dict[str, Any]:
-    """A transition as a row."""
-    return {name: plain(getattr(transition, name)) for name in Transition.__slots__}
-
-
-def transition(row: Row[Any]) -> Transition:
-    """A transition from its row."""
-    return Transition(row.check_id, row.region, Verdict(row.before), Verdict(row.after), row.at, row.since)
-
-
-def incident_row(told: Told) -> dict[str, Any]:
-    """An incident as a row."""
-    incident = told.incident
-    return {
-        "id": incident.id,
-        "check_id": incident.check_id,
-        "region": incident.region,
-        "reason": incident.reason.value,
-        "message": text(incident.message),
-        "opened_at": incident.opened_at,
-        "closed_at": incident.closed_at,
-        "channels": json.dumps(told.channels),
-        "trigger": notice_json(told.trigger),
-    }
-
-
-def told(row: Row[Any]) -> Told:
-    """An incident from its row."""
-    incident = Incident(row.id, row.check_id, row.region, reason(row.reason), row.message, row.opened_at, row.closed_at)
-    return Told(incident, notice(row.trigger), tuple(json.loads(row.channels)))
-
-
-def outbox_values(channel: str, notice: Notice) -> dict[str, Any]:
-    """A notice for one channel as a row that is due at once."""
-    return {
-        "id": notice.id,
-        "incident_id": notice.incident_id,
-        "channel": channel,
-        "kind": notice.kind.value,
-        "payload": notice_json(notice),
-    }
-
-
-def outbox_row(row: Row[Any]) -> OutboxRow:
-    """An outbox row as it stands."""
-    return OutboxRow(
-        row.id,
-        row.channel,
-        notice(row.payload),
-        row.attempts,
-        row.due_at,
-        row.status,
-        row.detail,
-        bool(getattr(row, "orphaned", False)),
-    )
-
-
-def notice_json(notice: Notice) -> str:
-    """A notice as JSON text; ``notice`` takes it back."""
-    return json.dumps(plain(notice))
-
-
-def notice(encoded: str) -> Notice:
-    """The notice in ``encoded``; keys of a later release are passed over."""
-    values = json.loads(encoded)
-    known = {f.name: values[f.name] for f in fields(Notice) if f.name in values}
-    known["kind"] = NoticeKind(known["kind"])
-    known["expected"] = tuple((name, expected, seen) for name, expected, seen in known.get("expected", ()))
-    known["tags"] = tuple(known.get("tags", ()))
-    known["evidence"] = tuple((kind, url) for kind, url in known.get("evidence", ()))
-    return Notice(**known)
-
-
-_REASONS = {reason.value: reason for reason in Reason}
-
-
-def reason(value: str) -> Reason:
-    """A stored reason; ``internal`` for one that only a later release knows."""
-    return _REASONS.get(value, Reason.INTERNAL)

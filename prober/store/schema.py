@@ -1,4 +1,8 @@
-"""The tables. Nothing in them is SQLite's own, so that PostgreSQL holds the same."""
+"""The tables as this release knows them. Nothing in them is SQLite's own, so that PostgreSQL holds the same.
+
+``migrations`` brings a store there. A release only adds: the one before reads and writes the same store, and rows
+that it writes have only what it knows; what was added is then empty or has its default.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Connection,
     Float,
     Index,
@@ -16,14 +21,18 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    and_,
+    or_,
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-VERSION = 1
-"""Of the tables as they are declared here; a store of a higher version is not opened."""
+VERSION = 2
+"""Of the tables as they are declared here."""
+READABLE_BY = 1
+"""The oldest version whose prober can still use them."""
 
-PENDING, SENT, PARKED = "pending", "sent", "parked"
+PENDING, SENT, PARKED, DROPPED = "pending", "sent", "parked", "dropped"
 
 metadata = MetaData()
 
@@ -50,8 +59,10 @@ results = Table(
     Column("reason", Text, nullable=False),
     Column("message", Text, nullable=False),
     Column("payload", Text, nullable=False),
+    Column("runs", Integer, nullable=False, server_default=text("1")),
     Index("results_by_check", "check_id", "seq"),
     Index("results_by_age", "started_at"),
+    Index("results_by_run", "check_id", "region", "run_id", unique=True),
 )
 
 states = Table(
@@ -60,6 +71,18 @@ states = Table(
     Column("check_id", Text, nullable=False),
     Column("region", Text, nullable=False),
     Column("verdict", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("heard_at", Float),
+    Column("stale_at", Float),
+    PrimaryKeyConstraint("check_id", "region"),
+    Index("states_by_staleness", "stale_at"),
+)
+
+standings = Table(
+    "standings",
+    metadata,
+    Column("check_id", Text, nullable=False),
+    Column("region", Text, nullable=False),
     Column("payload", Text, nullable=False),
     PrimaryKeyConstraint("check_id", "region"),
 )
@@ -89,16 +112,45 @@ incidents = Table(
     Column("closed_at", Float),
     Column("channels", Text, nullable=False),
     Column("trigger", Text, nullable=False),
+    Column("condition", Text, nullable=False, server_default=text("'down'")),
+    Column("finished", Integer),
+    Column("version", Integer, nullable=False, server_default=text("1")),
+    Column("payload", Text),
     Index("incidents_by_age", "opened_at"),
 )
-# Two open incidents of one check in one region would be told twice and resolved once.
+unfinished: ColumnElement[bool] = or_(
+    incidents.c.finished == text("0"), and_(incidents.c.finished.is_(None), incidents.c.closed_at.is_(None))
+)
+"""Incidents of which something is left to tell; one without ``finished`` was written by the release before."""
+# Two of the same would be told twice and resolved once.
 Index(
-    "incidents_open",
+    "incidents_unfinished",
     incidents.c.check_id,
     incidents.c.region,
+    incidents.c.condition,
     unique=True,
-    sqlite_where=incidents.c.closed_at.is_(None),
-    postgresql_where=incidents.c.closed_at.is_(None),
+    sqlite_where=unfinished,
+    postgresql_where=unfinished,
+)
+
+hushes = Table(
+    "hushes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("starts_at", Float, nullable=False),
+    Column("ends_at", Float, nullable=False),
+    Column("payload", Text, nullable=False),
+    Index("hushes_by_end", "ends_at"),
+)
+
+regions = Table(
+    "regions",
+    metadata,
+    Column("region", Text, primary_key=True),
+    Column("heard_at", Float, nullable=False),
+    Column("instance", Text, nullable=False),
+    Column("leased_until", Float, nullable=False),
 )
 
 outbox = Table(
@@ -115,6 +167,9 @@ outbox = Table(
     Column("due_at", Float, nullable=False, server_default=text("0")),
     Column("done_at", Float),
     Column("detail", Text, nullable=False, server_default=text("''")),
+    Column("owner", Text, nullable=False, server_default=text("''")),
+    Column("leased_until", Float, nullable=False, server_default=text("0")),
+    Column("reference", Text, nullable=False, server_default=text("''")),
     Index("outbox_by_incident", "incident_id", "channel", "seq"),
 )
 Index(
@@ -130,18 +185,34 @@ _INSERT: Mapping[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
     "postgresql": postgresql.insert,
 }
 
+Rows = Sequence[Mapping[str, Any]]
 
-def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+
+def insert_into(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that knows ON CONFLICT, as the database of ``connection`` spells it."""
+    return _INSERT[connection.dialect.name](table)
+
+
+def upsert(connection: Connection, table: Table, rows: Rows) -> None:
     """Insert ``rows``, or where their primary key is there already, take the other columns over from them."""
     if not rows:
         return
-    statement: sqlite.Insert | postgresql.Insert = _INSERT[connection.dialect.name](table)
-    keys = list(table.primary_key.columns)
-    taken = {name: statement.excluded[name] for name in rows[0] if name not in table.primary_key.columns}
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=taken), list(rows))
+    statement = insert_into(connection, table)
+    keys = [column.name for column in table.primary_key.columns]
+    taken = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    # In one order, so that of two who write the same rows neither holds what the other waits for.
+    ordered = sorted(rows, key=lambda row: [row[key] for key in keys])
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=taken), ordered)
 
 
-def insert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+def insert(connection: Connection, table: Table, rows: Rows) -> None:
     """Insert ``rows``; none is fine."""
     if rows:
         connection.execute(table.insert(), list(rows))
+
+
+def insert_new(connection: Connection, table: Table, rows: Rows, keys: Sequence[str]) -> None:
+    """Insert those of ``rows`` that are not there yet by their ``keys``, which are unique."""
+    if rows:
+        statement = insert_into(connection, table)
+        connection.execute(statement.on_conflict_do_nothing(index_elements=list(keys)), list(rows))

@@ -1,18 +1,21 @@
-"""Opening an SQLite file: locked against a second prober, checked for damage, set to survive a power cut."""
+"""SQLite: a file, locked against a second prober, checked for damage, set to survive a power cut; or memory."""
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import sqlite3
+import threading
 import time
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import URL, ColumnElement, Connection, Engine, create_engine, event
+from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
 from prober.clock import Clock
 from prober.faults import UserFault, describe
@@ -22,10 +25,11 @@ CHECK_TIMEOUT_S = 2.0
 """Looking for damage stops here and takes the rest of a large file for sound."""
 WRITING = "prober_writing"
 """The execution option of connections that write: their transactions take the write lock when they begin."""
+LOG_BYTES = 64 * 1024 * 1024
+"""The write-ahead log is cut to this once it has been written back."""
+GIVE_BACK_PAGES = 1_000
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
-DriverFault = sqlite3.Error
-"""Comes as it is, not wrapped by SQLAlchemy, where setting up a new connection fails."""
 
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
@@ -96,9 +100,94 @@ def _primary_code(fault: sqlite3.DatabaseError) -> int:
     return getattr(fault, "sqlite_errorcode", 0) & 0xFF
 
 
-def open_engine(path: Path) -> Engine:
-    """An engine over the file: write-ahead log, every commit on disk before it returns, writers queue up."""
-    engine = create_engine(URL.create("sqlite", database=str(path)))
+class Memory:
+    """A store that ends with the process: one connection, which all threads use in turn."""
+
+    shared = False
+    label = "in memory"
+    elsewhere = "set store.path to a file"
+    faults: tuple[type[Exception], ...] = (sqlite3.Error,)
+    reading: Mapping[str, Any] = {}
+    writing: Mapping[str, Any] = {WRITING: True}
+    now: ColumnElement[float] | None = None
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+
+    def open(self) -> Engine:
+        engine = create_engine(
+            URL.create("sqlite", database=":memory:"),
+            poolclass=StaticPool,
+            connect_args={"check_same_thread": False},
+        )
+        return _with_events(engine)
+
+    def turn(self, *, writing: bool) -> AbstractContextManager[Any]:
+        return self._turn
+
+    @contextmanager
+    def migrating(self, engine: Engine) -> Iterator[Connection]:
+        with engine.connect() as connection:
+            connection.execution_options(**self.writing)
+            with connection.begin():
+                yield connection
+
+    def masked(self, text: str) -> str:
+        return text
+
+    def used_bytes(self, connection: Connection) -> int:
+        size, free = _pragma(connection, "page_count"), _pragma(connection, "freelist_count")
+        return (size - free) * _pragma(connection, "page_size")
+
+    def give_back(self, connection: Connection) -> bool:
+        # A file that was made without this keeps its size, and fills its free pages again.
+        if not _pragma(connection, "auto_vacuum"):
+            return False
+        # Each page is a row that has nothing in it, as the driver sees it: all have to be fetched.
+        cursor = connection.connection.cursor()
+        cursor.execute(f"PRAGMA incremental_vacuum({GIVE_BACK_PAGES})")
+        cursor.fetchall()
+        return _pragma(connection, "freelist_count") > 0
+
+    def close(self) -> None:
+        """There is nobody to leave it to."""
+
+
+class File(Memory):
+    """A store in a file, which any thread reads while one writes."""
+
+    elsewhere = "set store.path to another file"
+
+    def __init__(self, path: Path, clock: Clock, *, exclusive: bool) -> None:
+        """Raises UserFault where another prober has it or it cannot be made; a damaged one is moved aside."""
+        super().__init__()
+        self.path = path
+        self.label = str(path)
+        self.lock = lock(path) if exclusive else None
+        try:
+            self.set_aside = set_aside_if_damaged(path, clock) if exclusive else None
+        except OSError as fault:
+            self.close()
+            raise UserFault(f"the store {path} cannot be used: {describe(fault)}") from None
+
+    def open(self) -> Engine:
+        return _with_events(create_engine(URL.create("sqlite", database=str(self.path))))
+
+    def turn(self, *, writing: bool) -> AbstractContextManager[Any]:
+        return self._turn if writing else contextlib.nullcontext()
+
+    def close(self) -> None:
+        """Let another prober have the file."""
+        if self.lock is not None:
+            self.lock.release()
+            self.lock = None
+
+
+def _pragma(connection: Connection, name: str) -> int:
+    return int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())
+
+
+def _with_events(engine: Engine) -> Engine:
     event.listen(engine, "connect", _set_up)
     event.listen(engine, "begin", _begin)
     return engine
@@ -109,7 +198,9 @@ def _set_up(connection: Any, _: ConnectionPoolEntry) -> None:
     connection.isolation_level = None
     for pragma in (
         f"busy_timeout = {BUSY_TIMEOUT_MS}",
+        "auto_vacuum = INCREMENTAL",  # before the first page is written, or never
         "journal_mode = WAL",
+        f"journal_size_limit = {LOG_BYTES}",
         "synchronous = FULL",
         "foreign_keys = ON",
     ):

@@ -1,0 +1,68 @@
+"""What was written, to be looked at: states, results, transitions and incidents."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from sqlalchemy import Select, select
+
+from prober.model import Incident, Transition
+from prober.store import codec, schema
+from prober.store.database import Database
+from prober.store.rows import StoredResult
+
+PREFIX_CHARS = 4
+"""So much of an id is enough where it fits only one."""
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
+
+class History(Database):
+    """The reading side."""
+
+    def states(self) -> tuple[Mapping[str, Any], ...]:
+        """Every state as the dict it was written as; one that is damaged is left out, with an error in the log."""
+        found = []
+        for row in self._read(select(schema.states)):
+            try:
+                found.append(json.loads(row.payload))
+            except ValueError:
+                _log.error("a stored state is not readable, starting anew", check=row.check_id, region=row.region)
+        return tuple(found)
+
+    def results(self, check_id: str, limit: int = 100) -> tuple[StoredResult, ...]:
+        """The latest results of one check over all regions, newest first."""
+        query = select(schema.results).where(schema.results.c.check_id == check_id)
+        query = query.order_by(schema.results.c.seq.desc()).limit(limit)
+        return tuple(codec.stored_result(row) for row in self._read(query))
+
+    def transitions(self, check_id: str, limit: int = 100) -> tuple[Transition, ...]:
+        """The latest transitions of one check, newest first."""
+        query = select(schema.transitions).where(schema.transitions.c.check_id == check_id)
+        query = query.order_by(schema.transitions.c.seq.desc()).limit(limit)
+        return tuple(codec.transition(row) for row in self._read(query))
+
+    def incidents(self, limit: int = 100, open_only: bool = False) -> tuple[Incident, ...]:
+        """The latest incidents, newest first; with ``open_only`` those that are not finished."""
+        query = select(schema.incidents).where(schema.unfinished) if open_only else select(schema.incidents)
+        return self._incidents(query.order_by(schema.incidents.c.opened_at.desc()).limit(limit))
+
+    def open_incidents(self) -> tuple[Incident, ...]:
+        """Incidents that are not finished, oldest first."""
+        query = select(schema.incidents).where(schema.unfinished)
+        return self._incidents(query.order_by(schema.incidents.c.opened_at))
+
+    def incident(self, incident_id: str) -> Incident | None:
+        """The incident of this id, or whose id alone begins like this; None where there is none, or several."""
+        if len(incident_id) < PREFIX_CHARS:
+            return None
+        like = schema.incidents.c.id.startswith(incident_id, autoescape=True)
+        found = self._incidents(select(schema.incidents).where(like).order_by(schema.incidents.c.id).limit(2))
+        exact = [incident for incident in found if incident.id == incident_id]
+        return next(iter(exact or (found if len(found) == 1 else ())), None)
+
+    def _incidents(self, query: Select[Any]) -> tuple[Incident, ...]:
+        return tuple(codec.incident(row) for row in self._read(query))

@@ -1,0 +1,35 @@
+"""Who is there: regions by when they were last heard of, and the lease that keeps two from having one name."""
+
+from __future__ import annotations
+
+import secrets
+
+from sqlalchemy import or_, select
+
+from prober.store import schema
+from prober.store.hushes import Hushes
+
+
+class Regions(Hushes):
+    """The regions' side of the store."""
+
+    def beat(self, region: str, instance: str, lease_s: float) -> bool:
+        """Note that ``region`` is heard of now; False when another instance that lives goes by the same name."""
+        now, table = self._now(), schema.regions
+        values = {"heard_at": now, "instance": instance, "leased_until": now + lease_s}
+        with self._writing() as connection:
+            taking = schema.insert_into(connection, table).values(region=region, **values)
+            taken = {name: taking.excluded[name] for name in values}
+            ours = or_(table.c.instance == instance, table.c.leased_until < taking.excluded.heard_at)
+            statement = taking.on_conflict_do_update(index_elements=["region"], set_=taken, where=ours)
+            return connection.execute(statement).rowcount > 0
+
+    def regions(self) -> dict[str, float]:
+        """When each region was last heard of, by the store's clock."""
+        return {row.region: row.heard_at for row in self._read(select(schema.regions))}
+
+    def instance_id(self) -> str:
+        """This prober's own random name, which it keeps over restarts; for a store of its own only."""
+        if self.shared:
+            raise ValueError("a shared store belongs to no one instance")
+        return self._once("instance_id", secrets.token_hex(8))
