@@ -144,7 +144,7 @@ class Ledger:
 
     def _within(self, store: Store, scope: Scope) -> Scope:
         """Under which name standings are kept: this region's, or nobody's where all decide together."""
-        return Scope(scope.check_ids, scope.ancestors, "" if store.shared else self.region)
+        return Scope(scope.check_ids, scope.ancestors, None if store.shared else self.region)
 
     def _remember(self, incidents: Iterable[Incident]) -> None:
         changed = False

@@ -35,7 +35,7 @@ def take(
     connection: Connection, scope: Scope, now: float, around: tuple[tuple[Hush, ...], Mapping[str, float]]
 ) -> Snapshot:
     """The snapshot of ``scope`` as the transaction of ``connection`` sees it."""
-    incidents = _incidents(connection, scope)
+    incidents = _incidents(connection)
     subjects = scope.check_ids | {incident.check_id for incident in incidents}
     votes = _votes(connection, scope, subjects | ancestors(scope, subjects), now, stale_too=True)
     missing = ancestors(scope, votes) - votes.keys() - subjects
@@ -56,9 +56,9 @@ def ancestors(scope: Scope, check_ids: Iterable[str]) -> frozenset[str]:
     return frozenset(above for check_id in check_ids for above in scope.ancestors.get(check_id, ()))
 
 
-def _incidents(connection: Connection, scope: Scope) -> tuple[Incident, ...]:
+def _incidents(connection: Connection) -> tuple[Incident, ...]:
     table = schema.incidents
-    query = select(table).where(schema.unfinished, _here(table.c.region, scope)).order_by(table.c.opened_at, table.c.id)
+    query = select(table).where(schema.unfinished).order_by(table.c.opened_at, table.c.id)
     return tuple(codec.incident(row) for row in connection.execute(query))
 
 
