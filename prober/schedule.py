@@ -340,7 +340,8 @@ def _longest_gap_s(schedule: str, timezone: str) -> float:
     from apscheduler.triggers.cron import CronTrigger
 
     trigger = CronTrigger.from_crontab(schedule, timezone=timezone)
-    fires, last = [], datetime.now(UTC)
+    fires: list[datetime] = []
+    last = datetime.now(UTC)
     while len(fires) < FIRES_COMPARED and (fire := trigger.get_next_fire_time(None, last + timedelta(seconds=1))):
         fires.append(fire)
         last = fire

@@ -51,6 +51,8 @@ class Roster:
     windows: tuple[Window, ...] = ()
     grouping: Grouping | None = None
     ancestors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    channels: tuple[str, ...] = ()
+    """Who hears of the prober's own troubles, whatever the routes say."""
 
     @classmethod
     def of(
@@ -62,6 +64,7 @@ class Roster:
         regions: Sequence[str] = (),
         windows: Sequence[Window] = (),
         grouping: Grouping | None = None,
+        channels: Sequence[str] = (),
     ) -> Roster:
         """The roster of the checks that run ``here``, among all ``checks`` of all ``regions``."""
         ours = {check.id: check for check in here}
@@ -256,6 +259,7 @@ class Recorder:
             region=self._region,
             checks=roster.checks if together else {name: roster.checks[name] for name in roster.here},
             routes=roster.routes,
+            channels=roster.channels,
             new_id=lambda: secrets.token_hex(8),
             freshness_s=self._around.freshness_s,
             regions=together,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from prober.alerting.incidents import severity_of
+from prober.alerting.incidents import SELF, severity_of
 from prober.alerting.setting import Route, Setting
 from prober.model import Check, Incident
 
@@ -30,6 +30,8 @@ class Ways:
 
 def ways(check: Check, incident: Incident, setting: Setting, now: float) -> Ways:
     """Who is to know of ``incident`` at ``now``."""
+    if check.kind == SELF and setting.channels:
+        return Ways(dict.fromkeys(setting.channels, Way()))
     first: dict[str, Way] = {}
     later: dict[str, Way] = {}
     for route in _fitting(check, incident, setting, now):

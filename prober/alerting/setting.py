@@ -112,6 +112,8 @@ class Setting:
     """All that are watched: in every region where regions decide together, else in this one."""
     routes: tuple[Route, ...]
     new_id: Callable[[], str]
+    channels: tuple[str, ...] = ()
+    """Who is told of what is about no check; whoever a route leads to, where there are none."""
     freshness_s: Callable[[Check], float] = lambda check: 2 * check.interval + check.timeout
     """For how long after its last run a region's word on a check counts."""
     regions: tuple[str, ...] = ()

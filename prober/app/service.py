@@ -7,36 +7,33 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any
 
 import structlog
 
-from prober.alerting import Recorder
+from prober.app.alarm import Alarm, notifiers
 from prober.app.artifacts import Archive
 from prober.app.assemble import open_engine, open_sink, redactor_for
 from prober.app.logs import configure_logs
 from prober.app.pools import pools_of
 from prober.app.targets import in_region
 from prober.app.telemetry import Reloads, SelfMetrics, registry_of
+from prober.app.troubles import Troubles
 from prober.app.upkeep import keep_tidy
 from prober.clock import Clock
 from prober.config import Config, Loaded
-from prober.delivery import Delivery
 from prober.engine import Engine
-from prober.faults import UserFault
 from prober.model import Check, Result, Verdict
-from prober.notify import CHANNELS, Notifier
 from prober.schedule import Scheduler
-from prober.selfwatch import Heartbeat, LoopWatch
+from prober.selfwatch import Egress, Heartbeat, LoopWatch
 from prober.sinks import Sink, SinkSpec
 from prober.sinks.prometheus import Exposition
 from prober.state import State
-from prober.store import Store, StoreFault
 from prober.web import Health, Row, View, WebServer, create_app
 
 GRACE_S = 10.0
 FLUSH_S = 5.0
+EGRESS_TURN_S = 60.0
 STUCK_S = 30.0  # a scheduler that has not looked at its slots for this long is not alive
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
@@ -85,16 +82,11 @@ class Service:
         config = loaded.config
         self._loop_watch = LoopWatch(self.clock)
         self._exposition = Exposition(config.job, self.region)
-        self._store = Store(loaded.base / config.store.path, self.clock)
-        self._ending.callback(self._store.close)
-        self._delivery = Delivery(self._store, _notifiers(config), self.clock)
-        self._recorder = Recorder(
-            self._store,
-            self.region,
-            on_state=self._hand_over_state,
-            on_notices=self._delivery.wake,
-            clock=self.clock,
-        )
+        self._egress = Egress(config.selfwatch.egress, self.clock)
+        self._troubles = Troubles(self.clock, lambda: self._egress, lambda: self._alarm.broken())
+        self._alarm = Alarm(self.region, self.clock, self._troubles, self._hand_over_state)
+        self._alarm.open(loaded)
+        self._ending.callback(self._alarm.shut)
         self._reloads = Reloads(loaded.digest, True, self.clock.wall())
         self._scheduler = Scheduler(self.clock, self._run, self._exposition.count_missed, *self._place(config))
         self._archive = _open_archive(loaded)
@@ -102,14 +94,10 @@ class Service:
         self._web.start()
         self._ending.callback(self._web.stop, FLUSH_S)
         self._engines = await self._open_engines(loaded)
-        self._calendar = keep_tidy(lambda: self._loaded, lambda: self._archive, self._store, self.clock)
+        self._calendar = keep_tidy(lambda: self._loaded, lambda: self._archive, self._alarm, self.clock)
         self._ending.callback(lambda: self._calendar.shutdown(wait=False))
         self._adopt(loaded)
-        self._delivery.start()
-        try:
-            self._recorder.start(self.checks, config.routes)
-        except StoreFault as fault:
-            raise UserFault(f"the store {self._store.path} cannot be read: {fault}") from None
+        self._alarm.start(config)
         self._scheduler.update(self.checks)
 
     async def watch(self) -> None:
@@ -117,6 +105,7 @@ class Service:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._scheduler.serve())
             group.create_task(self._loop_watch.watch())
+            group.create_task(self._watch_egress())
 
     async def reload(self, loaded: Loaded) -> None:
         """Go on with ``loaded``: the new is built first, then swapped in, then the old is closed."""
@@ -125,16 +114,17 @@ class Service:
             if getattr(config, name) != getattr(before, name):
                 _log.warning("a change that takes effect at the next start", section=name)
         # All that can fail comes first; what follows only puts what was built into its place.
-        notifiers = _notifiers(config)
+        notifiers(config)
         old = self._engines
         fresh = await self._open_engines(loaded) if self._engine_key(loaded) != old.key else old
         configure_logs(redactor_for(loaded), config.logs.format, config.logs.level)
         self._engines = fresh
         if fresh is not old:
             self._spawn(_close_when_idle(old))
-        self._delivery.configure(notifiers)
+        if config.selfwatch.egress != self._egress.canaries:
+            self._egress = Egress(config.selfwatch.egress, self.clock)
         self._adopt(loaded)
-        self._recorder.configure(self.checks, config.routes)
+        self._alarm.configure(config)
         self._scheduler.region_index, self._scheduler.regions = self._place(config)
         self._scheduler.update(self.checks)
         self._reloads.digest, self._reloads.successful = loaded.digest, True
@@ -161,11 +151,16 @@ class Service:
             await asyncio.gather(*self._closing, return_exceptions=True)
             if self._heartbeat_task:
                 self._heartbeat_task.cancel()
-            await asyncio.to_thread(self._recorder.close, FLUSH_S)
-            await asyncio.to_thread(self._delivery.close, FLUSH_S)
+            await asyncio.to_thread(self._alarm.close, FLUSH_S)
             await asyncio.to_thread(self._archive.close, FLUSH_S)
             await asyncio.gather(*(asyncio.to_thread(sink.close, FLUSH_S) for _, sink in self._sinks.values()))
         await self._ending.aclose()
+
+    async def _watch_egress(self) -> None:
+        while True:  # a reload puts another in its place
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(EGRESS_TURN_S):
+                    await self._egress.watch()
 
     # A result's way.
 
@@ -174,13 +169,17 @@ class Service:
         result = await engine.run_slot(check, slot, until, self._exposition.observe_lag)
         if result is None:
             return False
+        result = await self._egress.vouch(result)
         if self._known.get(check.id) == check:  # a reload may have changed or removed it meanwhile
             self._publish(result)
         return True
 
     def _publish(self, result: Result) -> None:
         result = self._archive.linked(result)
-        self._recorder.put(result)  # first: nothing that only shows or copies may come between a result and its alert
+        self._troubles.take(result)
+        self._alarm.recorder.put(
+            result
+        )  # first: nothing that only shows or copies may come between a result and its alert
         self._latest[result.check.id] = result
         self._exposition.offer(result)
         for _, sink in self._sinks.values():
@@ -212,6 +211,7 @@ class Service:
             self._exposition.remove(gone)
             self._latest.pop(gone, None)
             self._states.pop(gone, None)
+            self._troubles.forget(gone)
         for check in self.checks:
             self._exposition.add(check)
         self._adopt_sinks(loaded.config.sinks)
@@ -278,8 +278,7 @@ class Service:
             self.region,
             self._reloads,
             self._loop_watch,
-            self._recorder,
-            self._delivery,
+            self._alarm,
             lambda: {name: sink for name, (_, sink) in self._sinks.items()},
             lambda: self._heartbeat,
             lambda: pools_of(self._engines.engine.probes) if hasattr(self, "_engines") else {},
@@ -319,17 +318,12 @@ class Service:
         silent_s = self.clock.monotonic() - self._scheduler.beat
         if silent_s > STUCK_S:
             return Health(False, f"the scheduler has not moved for {silent_s:.0f} s")
-        for name, thread in (("recorder", self._recorder), ("delivery", self._delivery)):
-            if hasattr(self, "_engines") and not thread.alive:
-                return Health(False, f"the {name} thread is gone")
+        if hasattr(self, "_engines") and not self._alarm.alive:
+            return Health(False, "a thread of the alerting side is gone")
         return Health(True)
 
     def _ready(self) -> Health:
-        return Health(True) if self._recorder.alive else Health(False, "starting")
-
-
-def _notifiers(config: Config) -> dict[str, Notifier]:
-    return {name: import_module(CHANNELS[spec.kind]).Sender(spec) for name, spec in config.channels.items()}
+        return Health(True) if self._alarm.recorder.alive else Health(False, "starting")
 
 
 def _open_archive(loaded: Loaded) -> Archive:

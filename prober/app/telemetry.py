@@ -11,9 +11,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from prober import __version__
-from prober.alerting import Recorder
+from prober.app.alarm import Alarm
 from prober.app.pools import pool_families
-from prober.delivery import Delivery
 from prober.journey.slots import PoolStats
 from prober.selfwatch import Heartbeat, LoopWatch
 from prober.sinks import Sink
@@ -35,8 +34,7 @@ class SelfMetrics(Collector):
     region: str
     reloads: Reloads
     loop: LoopWatch
-    recorder: Recorder
-    delivery: Delivery
+    alarm: Alarm
     sinks: Callable[[], Mapping[str, Sink]]
     heartbeat: Callable[[], Heartbeat | None]
     pools: Callable[[], Mapping[str, PoolStats]] = dict
@@ -76,27 +74,34 @@ class SelfMetrics(Collector):
 
     def _recorder(self) -> Iterable[Metric]:
         yield GaugeMetricFamily(
-            "prober_store_queued_results", "Results waiting to be stored.", value=self.recorder.queued
+            "prober_store_queued_results", "Results waiting to be stored.", value=self.alarm.recorder.queued
         )
         yield CounterMetricFamily(
-            "prober_store_errors", "Batches the store did not take at once.", value=self.recorder.store_errors
+            "prober_store_errors", "Batches the store did not take at once.", value=self.alarm.recorder.store_errors
         )
-        yield _by("prober_store_dropped_results", "Results that were never stored.", "reason", self.recorder.dropped)
+        yield GaugeMetricFamily(
+            "prober_store_away",
+            "1 while the store is away, results are spooled and alerts go by this region's own view.",
+            value=float(self.alarm.recorder.away),
+        )
+        yield _by(
+            "prober_store_dropped_results", "Results that were never stored.", "reason", self.alarm.recorder.dropped
+        )
 
     def _delivery(self) -> Iterable[Metric]:
         notices = CounterMetricFamily(
             "prober_notices", "Attempts to deliver notices, by outcome.", labels=["channel", "outcome"]
         )
         for outcome, counts in (
-            ("sent", self.delivery.sent),
-            ("failed", self.delivery.failed),
-            ("parked", self.delivery.parked),
+            ("sent", self.alarm.sent),
+            ("failed", self.alarm.failed),
+            ("parked", self.alarm.parked),
         ):
             for channel, count in counts.items():
                 notices.add_metric([channel, outcome], count)
         yield notices
         pending = GaugeMetricFamily("prober_notices_pending", "Notices waiting to be delivered.", labels=["channel"])
-        for channel, count in self.delivery.pending.items():
+        for channel, count in self.alarm.pending.items():
             pending.add_metric([channel], count)
         yield pending
 

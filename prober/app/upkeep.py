@@ -9,17 +9,18 @@ from typing import Any
 
 import structlog
 
+from prober.app.alarm import Alarm
 from prober.app.artifacts import Archive
 from prober.clock import Clock
 from prober.config import Loaded
-from prober.store import Store, StoreFault
+from prober.store import StoreFault
 
 NIGHTLY = "17 3 * * *"
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
-def keep_tidy(loaded: Callable[[], Loaded], archive: Callable[[], Archive], store: Store, clock: Clock) -> Any:
+def keep_tidy(loaded: Callable[[], Loaded], archive: Callable[[], Archive], alarm: Alarm, clock: Clock) -> Any:
     """A started APScheduler that tidies up every night, and once a minute after the start, as ``loaded`` says then."""
     from apscheduler.schedulers.asyncio import AsyncIOScheduler
     from apscheduler.triggers.cron import CronTrigger
@@ -27,7 +28,8 @@ def keep_tidy(loaded: Callable[[], Loaded], archive: Callable[[], Archive], stor
     async def tidy() -> None:
         now, config = clock.wall(), loaded().config
         try:
-            results = await asyncio.to_thread(store.prune, now - config.store.retention)
+            results = await asyncio.to_thread(alarm.store.prune, now - config.store.retention)
+            results += await asyncio.to_thread(alarm.store.shrink, config.store.max_bytes)
         except StoreFault as fault:
             _log.warning("old results could not be removed", error=str(fault))
             results = 0

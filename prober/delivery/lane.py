@@ -48,6 +48,7 @@ class Pace:
     """Keeps a channel below its service's rate limit."""
 
     def __init__(self, per_minute: int, clock: Clock) -> None:
+        self.per_minute = per_minute
         self._clock = clock
         self._sent: deque[float] = deque(maxlen=per_minute)
 
@@ -57,7 +58,7 @@ class Pace:
 
     def free_at(self) -> float:
         """When, by the monotonic clock, the next one may be sent."""
-        return self._sent[0] + MINUTE_S if len(self._sent) == self._sent.maxlen else 0.0
+        return self._sent[0] + MINUTE_S if len(self._sent) == self.per_minute else 0.0
 
 
 class Lane:

@@ -21,6 +21,7 @@ from prober.notify import Notifier
 NO_CHANNEL = "the channel is no longer configured"
 JOIN_S = 10.0
 PER_MINUTE = 60
+PATIENCE_S = 900.0
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -35,13 +36,20 @@ class Delivery:
         clock: Clock | None = None,
         rng: random.Random | None = None,
         per_minute: Mapping[str, int] | None = None,
+        owner: str = "",
+        patient: bool = False,
     ) -> None:
-        """``per_minute`` limits channels that a service would limit otherwise."""
+        """``per_minute`` limits channels that a service would limit otherwise. ``owner`` is who claims entries here.
+
+        ``patient`` leaves entries for a channel that is not known here to others, for a while: where several probers
+        share the outbox, a newer configuration may have come to some of them only.
+        """
         self._outbox = outbox
         self._notifiers = dict(notifiers)
         self._clock = clock or SystemClock()
         self._rng = rng or random.Random()  # noqa: S311 - jitter is no secret
-        self._owner = secrets.token_hex(8)
+        self._owner = owner or secrets.token_hex(8)
+        self._patience_s = PATIENCE_S if patient else 0.0
         self._per_minute = dict(per_minute or {})
         self._paces: dict[str, Pace] = {}
         self._tallies = Tallies()
@@ -138,8 +146,10 @@ class Delivery:
 
     def _adopt(self, notifiers: Mapping[str, Notifier], per_minute: Mapping[str, int]) -> None:
         leaving, self._lanes = self._lanes, {}
-        for channel in notifiers.keys() - self._paces.keys():
-            self._paces[channel] = Pace(per_minute.get(channel, PER_MINUTE), self._clock)
+        for channel in notifiers:
+            limit = per_minute.get(channel, PER_MINUTE)
+            if channel not in self._paces or self._paces[channel].per_minute != limit:
+                self._paces[channel] = Pace(limit, self._clock)
         for lane, task in leaving.values():
             lane.leave()
             self._leaving.add(task)
@@ -167,6 +177,10 @@ class Delivery:
     def _park_all(self, channel: str) -> None:
         # One after another: of each incident only the first row can be claimed.
         while entry := self._outbox.claim(channel, self._owner, LEASE_S):
+            now = self._outbox.now()
+            if now - entry.notice.at < self._patience_s:
+                self._outbox.postpone(entry.id, self._owner, now + GLANCE_S, NO_CHANNEL)
+                continue
             self._outbox.park(entry.id, self._owner, NO_CHANNEL, entry.notice.fallback, NO_CHANNEL)
             self._tallies.parked[channel] += 1
             _log.error("notice given up", channel=channel, notice=entry.id, error=NO_CHANNEL)

@@ -2,6 +2,7 @@
 
 from prober.web.app import create_app
 from prober.web.server import WebServer
+from prober.web.signing import incident_links
 from prober.web.view import Health, Row, View
 
-__all__ = ["Health", "Row", "View", "WebServer", "create_app"]
+__all__ = ["Health", "Row", "View", "WebServer", "create_app", "incident_links"]

@@ -1,0 +1,183 @@
+"""The alerting side of a running prober: the store and its spare, the recorder, and a delivery for each of the two."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+
+import structlog
+
+from prober.alerting import Recorder, Roster, Surroundings
+from prober.app.targets import in_region
+from prober.app.troubles import Troubles
+from prober.clock import Clock
+from prober.config import Config, Loaded
+from prober.delivery import Delivery
+from prober.faults import UserFault, describe
+from prober.model import Incident
+from prober.notify import CHANNELS, Notifier
+from prober.schedule import freshness_s
+from prober.state import State
+from prober.store import Store, StoreFault, open_store
+from prober.web import incident_links
+
+REGION_LEASE_S = 60.0
+SELF = "prober"
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
+
+@dataclass
+class Alarm:
+    """Takes results, and sees to it that people are told of them."""
+
+    region: str
+    clock: Clock
+    troubles: Troubles
+    on_state: Callable[[str, State], None]
+    """Called in the recorder's thread, with what was committed."""
+    _key: bytes | None = None
+    _public_url: str | None = None
+    _twin: bool = False
+    _deliveries: tuple[Delivery, ...] = field(default=())
+
+    def open(self, loaded: Loaded) -> None:
+        """Open the stores. Raises UserFault where a store of our own cannot be used."""
+        config = loaded.config
+        path = loaded.base / config.store.path
+        if config.store.url is None:
+            self.store = open_store(path, self.clock)
+            self.spare = Store.in_memory(self.clock)
+        else:
+            self.spare = open_store(path, self.clock)
+            self.store = open_store(config.store.url, wait=False)
+        self._instance = (self.spare if self.store.shared else self.store).instance_id()
+        self._public_url = config.web.public_url
+        self._deliveries = tuple(self._delivery(store, config) for store in (self.store, self.spare))
+        self.recorder = Recorder(
+            self.store,
+            self.spare,
+            self.region,
+            Surroundings(
+                on_state=self.on_state,
+                on_notices=lambda spare: self._deliveries[spare].wake(),
+                troubles=self._troubles,
+                links=self._links,
+                freshness_s=freshness_s,
+                beat=self._beat,
+            ),
+            clock=self.clock,
+            thin_s=config.store.thin,
+        )
+
+    def start(self, config: Config) -> None:
+        """Begin with what an earlier process left. Raises UserFault where a store of our own cannot be read."""
+        for delivery in self._deliveries:
+            delivery.start()
+        try:
+            self.recorder.start(self._roster(config))
+        except StoreFault as fault:
+            raise UserFault(f"the store {self.store.path} cannot be read: {fault}") from None
+
+    def configure(self, config: Config) -> None:
+        """Go on with ``config``: channels first, so that no route leads to one that is not there."""
+        self._public_url = config.web.public_url
+        for delivery in self._deliveries:
+            delivery.configure(notifiers(config), _limits(config))
+        self.recorder.configure(self._roster(config))
+
+    def close(self, grace_s: float) -> None:
+        """Commit and send what there is, for a while, and stop."""
+        self.recorder.close(grace_s)
+        for delivery in self._deliveries:
+            delivery.close(grace_s)
+
+    def shut(self) -> None:
+        """Give up the stores."""
+        for store in (self.store, self.spare):
+            store.close()
+
+    # What it says of itself.
+
+    @property
+    def alive(self) -> bool:
+        """Whether its threads run."""
+        return self.recorder.alive and all(delivery.alive for delivery in self._deliveries)
+
+    @property
+    def sent(self) -> Mapping[str, int]:
+        """Notices taken by their service since the start, by channel."""
+        return sum((Counter(delivery.sent) for delivery in self._deliveries), Counter())
+
+    @property
+    def failed(self) -> Mapping[str, int]:
+        """Attempts that failed since the start, by channel."""
+        return sum((Counter(delivery.failed) for delivery in self._deliveries), Counter())
+
+    @property
+    def parked(self) -> Mapping[str, int]:
+        """Notices given up since the start, by channel."""
+        return sum((Counter(delivery.parked) for delivery in self._deliveries), Counter())
+
+    @property
+    def pending(self) -> Mapping[str, int]:
+        """Notices that wait, by channel."""
+        return sum((Counter(delivery.pending) for delivery in self._deliveries), Counter())
+
+    def broken(self) -> Mapping[str, str]:
+        """Channels that refuse for good, and why."""
+        return {name: why for delivery in self._deliveries for name, why in delivery.broken.items()}
+
+    # What it is made of.
+
+    def _delivery(self, store: Store, config: Config) -> Delivery:
+        with contextlib.suppress(StoreFault):  # a server that is not there yet: the lease ends by itself
+            store.release(self._instance)
+        return Delivery(
+            store, notifiers(config), self.clock, per_minute=_limits(config), owner=self._instance, patient=store.shared
+        )
+
+    def _roster(self, config: Config) -> Roster:
+        enabled = [check for check in config.checks if check.enabled]
+        return Roster.of(
+            [check for check in enabled if in_region(check, self.region)],
+            config.routes,
+            checks=enabled,
+            regions=(config.regions or (self.region,)) if self.store.shared else (),
+            windows=config.maintenance,
+            grouping=config.grouping,
+            channels=config.selfwatch.channels,
+        )
+
+    # Called in the recorder's thread.
+
+    def _troubles(self) -> Mapping[str, str]:
+        found = self.troubles.current()
+        if self._twin:
+            found["twin"] = f"another prober runs as region {self.region} on the same store"
+        return found
+
+    def _beat(self) -> None:
+        try:
+            self._twin = not self.store.beat(self.region, self._instance, REGION_LEASE_S)
+            self._key = self._key or self.store.signing_key()
+        except StoreFault as fault:
+            _log.debug("the region's sign of life was not taken", error=describe(fault))
+
+    def _links(self, incident: Incident) -> tuple[tuple[str, str], ...]:
+        """The pages to acknowledge and to silence; none where nobody could reach them."""
+        if self._public_url is None or self._key is None or incident.check_id == SELF:
+            return ()
+        return incident_links(self._public_url, self._key, incident.id)
+
+
+def notifiers(config: Config) -> dict[str, Notifier]:
+    """A sender for each channel; its library is imported only now."""
+    return {name: import_module(CHANNELS[spec.kind]).Sender(spec) for name, spec in config.channels.items()}
+
+
+def _limits(config: Config) -> dict[str, int]:
+    return {name: spec.per_minute for name, spec in config.channels.items()}
