@@ -55,7 +55,7 @@ class Scope:
     ancestors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By check id: the checks it depends on, however indirectly; their votes are needed with its own."""
     region: str | None = None
-    """Whose votes are looked at, and under whose name standings are kept; None for all, where regions decide together."""
+    """Whose votes are looked at, and who standings are kept for; None for all, where regions decide together."""
 
 
 @dataclass(frozen=True, slots=True)

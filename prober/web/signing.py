@@ -1,4 +1,4 @@
-"""Links that prove themselves: who has one was sent it in a notice. They open a page that asks, and do nothing alone."""
+"""Links that prove themselves: who has one was sent it in a notice. They open a page that asks, nothing more."""
 
 from __future__ import annotations
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from prober.model import AlertPolicy, Check, Notice, NoticeKind, Observation, Outcome, Reason, Result, Verdict
+from prober.model import AlertPolicy, Check, Notice, NoticeKind, Observation, Outcome, Reason, Result, Severity, Verdict
 
 AT = 1_700_000_000.0
 REGION = "eu-west-1"
@@ -20,14 +20,31 @@ REASONS = {
 
 
 @dataclass(frozen=True)
+class Later:
+    """Who else is told when nobody has acknowledged for ``after`` seconds."""
+
+    after: float
+    channels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Way:
-    """A route that takes every check, or those with a tag."""
+    """A route that takes every check, or those with a tag, at any time or from some time on."""
 
     channels: tuple[str, ...]
     tag: str | None = None
+    fallback: str | None = None
+    go_on: bool = True
+    remind_every: float | None = None
+    escalate: tuple[Later, ...] = ()
+    opens_at: float | None = None
 
-    def selects(self, check: Check) -> bool:
-        return self.tag is None or self.tag in check.tags
+    @property
+    def timed(self) -> bool:
+        return self.opens_at is not None
+
+    def takes(self, check: Check, severity: Severity, regions: Collection[str], now: float) -> bool:
+        return (self.tag is None or self.tag in check.tags) and (self.opens_at is None or now >= self.opens_at)
 
 
 def check(check_id: str = "shop", **changed: Any) -> Check:
