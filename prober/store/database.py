@@ -56,8 +56,8 @@ class Place(Protocol):
         """``text`` without its password."""
         ...
 
-    def used_bytes(self, connection: Connection) -> int:
-        """How large it is, without room that is free for new rows."""
+    def used_bytes(self, connection: Connection, row_bytes: float, enough: int) -> int:
+        """How large it is without room that is free for new rows; as near as needed to tell it from ``enough``."""
         ...
 
     def give_back(self, connection: Connection) -> bool:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, and_, delete, exists, or_, select, tuple_
+from sqlalchemy import Column, ColumnElement, and_, delete, exists, func, or_, select, tuple_
 
 from prober.model import Verdict
 from prober.store import schema
 from prober.store.database import Database
 
 PRUNE_ROWS = 5_000
+ROW_BYTES = 400
+"""What a result takes beside its texts: its other columns, and its place in four indexes."""
+SAMPLE_ROWS = 1_000
 FORGET_REGION_S = 30 * 86_400.0
 """A region that was not heard of for so long is not missed any more."""
 
@@ -46,7 +50,7 @@ class Pruning(Database):
         """Drop the oldest uneventful results, then the oldest of all, until ``max_bytes`` hold the rest; how many."""
         dropped = 0
         for which in (UNEVENTFUL, None):
-            while (excess := self._used_bytes() - max_bytes) > 0:
+            while excess := self._excess_rows(max_bytes):
                 count = self._drop_oldest(excess, which)
                 dropped += count
                 if not count:
@@ -60,16 +64,28 @@ class Pruning(Database):
         stale = self._drop([states.check_id, states.region], states.region.in_(gone))
         return stale + self._drop([table.region], table.region.in_(gone))
 
-    def _used_bytes(self) -> int:
+    def _excess_rows(self, max_bytes: int) -> int:
+        """About how many results have to go; 0 when all is well."""
+        chars = func.length(_results.payload) + func.length(_results.message)
+        latest = select(chars.label("chars")).order_by(_results.seq.desc()).limit(SAMPLE_ROWS).subquery()
         with self._reading() as connection:
-            return self._place.used_bytes(connection)
+            mean = connection.execute(select(func.avg(latest.c.chars))).scalar_one()
+            row_bytes = ROW_BYTES + float(mean or 0.0)
+            excess = self._place.used_bytes(connection, row_bytes, max_bytes) - max_bytes
+        return math.ceil(max(0.0, excess) / row_bytes)
 
-    def _drop_oldest(self, excess: int, which: ColumnElement[bool] | None) -> int:
-        """One piece of the oldest results, no more of them than it takes to get rid of ``excess`` bytes or so."""
-        oldest = select(_results.seq).order_by(_results.started_at).limit(PRUNE_ROWS)
-        oldest = oldest if which is None else oldest.where(which)
-        with self._writing() as connection:
-            return connection.execute(delete(schema.results).where(_results.seq.in_(oldest))).rowcount
+    def _drop_oldest(self, rows: int, which: ColumnElement[bool] | None) -> int:
+        """Drop so many of the oldest results, of all or of those that are ``which``; how many there were."""
+        dropped = 0
+        while dropped < rows:
+            oldest = select(_results.seq).order_by(_results.started_at).limit(min(PRUNE_ROWS, rows - dropped))
+            oldest = oldest if which is None else oldest.where(which)
+            with self._writing() as connection:
+                count = connection.execute(delete(schema.results).where(_results.seq.in_(oldest))).rowcount
+            dropped += count
+            if not count:
+                break
+        return dropped
 
     def _drop(self, key: list[Column[Any]], condition: ColumnElement[bool]) -> int:
         # In pieces, so that nobody who has something to write waits long.

@@ -21,8 +21,8 @@ class Regions(Hushes):
             taking = schema.insert_into(connection, table).values(region=region, **values)
             taken = {name: taking.excluded[name] for name in values}
             ours = or_(table.c.instance == instance, table.c.leased_until < taking.excluded.heard_at)
-            statement = taking.on_conflict_do_update(index_elements=["region"], set_=taken, where=ours)
-            return connection.execute(statement).rowcount > 0
+            noted = taking.on_conflict_do_update(index_elements=["region"], set_=taken, where=ours)
+            return connection.execute(noted.returning(table.c.region)).first() is not None
 
     def regions(self) -> dict[str, float]:
         """When each region was last heard of, by the store's clock."""

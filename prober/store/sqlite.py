@@ -135,7 +135,7 @@ class Memory:
     def masked(self, text: str) -> str:
         return text
 
-    def used_bytes(self, connection: Connection) -> int:
+    def used_bytes(self, connection: Connection, row_bytes: float, enough: int) -> int:
         size, free = _pragma(connection, "page_count"), _pragma(connection, "freelist_count")
         return (size - free) * _pragma(connection, "page_size")
 
