@@ -140,7 +140,7 @@ def _stand(docket: Docket, check_id: str, seen: Opinion, was: Mapping[str, Any],
             docket.transitions.append(_transition(check_id, outlook, seen, docket.now))
         outlook, since = seen.view.outlook.value, seen.view.since or docket.now
     stands = {"outlook": outlook, "since": since, **flips.to_dict()}
-    if stands != was and (was or seen.view.outlook.telling):
+    if stands != was and (was or seen.view.outlook is not Outlook.UNKNOWN):
         docket.standings[check_id] = stands
 
 
@@ -172,11 +172,16 @@ def _review_prober(docket: Docket) -> None:
     if not setting.regions:
         return
     for region, heard_at in docket.snapshot.regions.items():
-        if region in setting.regions and region != setting.region:
-            found = silent(region, heard_at, setting, now)
+        if region in setting.regions:
+            found = Ended(now) if region == setting.region else silent(region, heard_at, setting, now)
             _follow(docket, subject(REGION + region), Condition.SILENT, "", found)
-    watched = {name: (seen, docket.snapshot.votes[name]) for name, seen in docket.opinions.items()}
-    _follow(docket, subject(UNMONITORED), Condition.UNMONITORED, "", unmonitored(watched, setting, now))
+    stands = {**docket.snapshot.standings, **docket.standings}
+    lost = {
+        check_id: (float(stands[check_id]["since"]), seen.view.absent)
+        for check_id, seen in docket.opinions.items()
+        if seen.view.outlook is Outlook.UNMONITORED and check_id in stands
+    }
+    _follow(docket, subject(UNMONITORED), Condition.UNMONITORED, "", unmonitored(lost, setting, now))
 
 
 def _trouble(setting: Setting, now: float) -> Found:

@@ -16,7 +16,7 @@ def tell(docket: Docket) -> list[Addressed]:
     """Tell what is due and note it in the docket's cases; the notices in the order they are to be sent."""
     notices: list[Addressed] = []
     untold: list[Case] = []
-    for case in sorted(docket.cases.values(), key=lambda case: (case.incident.decided_at, case.incident.id)):
+    for case in sorted(docket.cases.values(), key=lambda case: (case.incident.decided_at, case.check.id)):
         found = ways(case.check, case.incident, docket.setting, docket.now)
         why = _held(docket, case)
         if why:

@@ -53,12 +53,19 @@ class Draft:
         self._results: list[Result] = []
         self._stands_for: dict[str, int] = {}
         self._transitions: list[Transition] = []
+        self._turned: set[str] = set()
 
-    def record(self, result: Result, thinning: Thinning) -> None:
-        """Let the check's state advance."""
+    def record(self, result: Result, thinning: Thinning) -> bool:
+        """Let the check's state advance. False, and nothing is recorded, where it would change a second time.
+
+        Decisions are taken over what a transaction leaves behind: an outage that began and ended within one would
+        never be told.
+        """
         check_id = result.check.id
         state = self.states.get(check_id) or self._known.get(check_id) or State(check_id, self._region)
         after, transitions = advance(state, result, result.check.alert)
+        if transitions and check_id in self._turned:
+            return False
         eventful = bool(transitions) or after.undecided != state.undecided
         runs = thinning.keep(result, eventful)
         if runs:
@@ -68,9 +75,12 @@ class Draft:
             self.states[check_id], self._checks[check_id] = after, result.check
         if result.verdict in (Verdict.DOWN, Verdict.DEGRADED):
             self.sightings[check_id] = Sighting.of(result)
-        self._transitions += transitions
+        if transitions:
+            self._transitions += transitions
+            self._turned.add(check_id)
         if eventful:
             self.changed.add(check_id)
+        return True
 
     def forget(self, check_id: str) -> None:
         """The check is watched no more."""

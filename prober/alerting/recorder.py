@@ -202,15 +202,18 @@ class Recorder:
                 draft.forget(check_id)
             self._tend_at = 0.0
         for result in results:
-            if result.check.id in self._roster.here:
-                draft.record(result, self._thinning)
-            else:
+            if result.check.id not in self._roster.here:
                 self._dropped["removed"] += 1
-        batch = draft.batch(self._around.freshness_s)
-        if batch.results or batch.states or batch.forgotten:
-            self._write(draft, batch)
+            elif not draft.record(result, self._thinning):
+                self._write(draft)
+                draft = Draft(self._region, self._states)
+                draft.record(result, self._thinning)
+        self._write(draft)
 
-    def _write(self, draft: Draft, batch: Batch) -> None:
+    def _write(self, draft: Draft) -> None:
+        batch = draft.batch(self._around.freshness_s)
+        if not (batch.results or batch.states or batch.forgotten):
+            return
         self._sightings |= draft.sightings
         scope = Scope(frozenset(draft.changed), self._roster.ancestors) if draft.changed else None
         before = self._states

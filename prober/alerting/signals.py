@@ -125,22 +125,20 @@ def _signal(seen: Opinion) -> Signal:
     )
 
 
-def unmonitored(checks: Mapping[str, tuple[Opinion, Mapping[str, Vote]]], setting: Setting, now: float) -> Found:
-    """Whether there are checks that too few regions have looked at for a while."""
+def unmonitored(lost: Mapping[str, tuple[float, tuple[str, ...]]], setting: Setting, now: float) -> Found:
+    """Whether there are checks that too few regions have looked at for a while.
+
+    ``lost`` says, by check id, since when that is so and which regions are missing.
+    """
     if now - setting.contact_since < UNMONITORED_AFTER_S:
         return None
-    since = {
-        check_id: max((vote.stale_at for vote in votes.values() if vote.stale_at <= now), default=setting.contact_since)
-        for check_id, (seen, votes) in checks.items()
-        if seen.view.outlook is Outlook.UNMONITORED
-    }
-    overdue = sorted(check_id for check_id, at in since.items() if now - at >= UNMONITORED_AFTER_S)
+    overdue = sorted(check_id for check_id, (since, _) in lost.items() if now - since >= UNMONITORED_AFTER_S)
     if not overdue:
-        return None if since else Ended(now)
+        return None if lost else Ended(now)
     shown = ", ".join(overdue[:10]) + (f" and {len(overdue) - 10} more" if len(overdue) > 10 else "")
-    lacking = sorted({region for check_id in overdue for region in checks[check_id][0].view.absent})
+    lacking = sorted({region for check_id in overdue for region in lost[check_id][1]})
     message = f"too few regions have looked lately at: {shown}; not heard of: {', '.join(lacking)}"
-    return Signal(min(since[check_id] for check_id in overdue), Reason.INTERNAL, message)
+    return Signal(min(lost[check_id][0] for check_id in overdue), Reason.INTERNAL, message)
 
 
 def silent(region: str, heard_at: float, setting: Setting, now: float) -> Found:

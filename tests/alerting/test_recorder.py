@@ -1,4 +1,4 @@
-"""From results to incidents and notices: the plan as a pure function, the recorder on a real store."""
+"""From results to incidents and notices: the recorder on a real store."""
 
 import threading
 import time
@@ -12,16 +12,19 @@ from fakes.alerts import AT, REGION, Way, check, run, runs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prober.alerting import Recorder, plan
+from prober.alerting import Recorder, Roster, Surroundings
 from prober.alerting.backlog import Backlog
-from prober.alerting.plan import REMOVED
-from prober.model import AlertPolicy, Check, NoticeKind, Result, Transition, Verdict
+from prober.alerting.telling import REMOVED
+from prober.model import AlertPolicy, Check, Result, Verdict
 from prober.state import State
-from prober.store import Batch, Store, StoreFault, Told
+from prober.store import Batch, Decide, Decision, Scope, Store, StoreFault
 
 OPS = (Way(("ops",)),)
-DOWN = Transition("shop", REGION, Verdict.UP, Verdict.DOWN, AT + 60.5, AT)
-UP = Transition("shop", REGION, Verdict.DOWN, Verdict.UP, AT + 330.5, AT + 300.0)
+
+
+def ever(_: Check) -> float:
+    """The runs of these tests were long ago, and count all the same."""
+    return 1e12
 
 
 class Shaky(Store):
@@ -33,12 +36,12 @@ class Shaky(Store):
         super().__init__(path)
         self.offered = threading.Semaphore(0)
 
-    def commit(self, batch: Batch) -> None:
+    def commit(self, batch: Batch, decide: Decide | None = None, scope: Scope | None = None) -> Decision:
         self.offered.release()
         if self.away:
             self.away -= 1
             raise StoreFault("database or disk is full")
-        super().commit(batch)
+        return super().commit(batch, decide, scope)
 
 
 class Heard:
@@ -54,7 +57,7 @@ class Heard:
             self.states[check_id] = state
             self._changed.notify_all()
 
-    def notices(self) -> None:
+    def notices(self, spare: bool) -> None:
         self.wakes += 1
 
     def wait_for(self, check_id: str, holds: Callable[[State], bool]) -> None:
@@ -80,15 +83,21 @@ def recording(
     linger_s: float = 0.01,
 ) -> Iterator[Recorder]:
     heard = heard or Heard()
-    recorder = Recorder(
-        store, REGION, on_state=heard.state, on_notices=heard.notices, capacity=capacity, linger_s=linger_s
-    )
-    recorder.start(checks, routes)
-    try:
-        yield recorder
-    finally:
-        recorder.close(20.0)
-        assert not recorder.alive
+    around = Surroundings(on_state=heard.state, on_notices=heard.notices, freshness_s=ever)
+    with closing(Store.in_memory()) as spare:
+        recorder = Recorder(store, spare, REGION, around, capacity=capacity, linger_s=linger_s)
+        recorder.start(Roster.of(checks, routes))
+        try:
+            yield recorder
+        finally:
+            recorder.close(20.0)
+            assert not recorder.alive
+
+
+def lone(store: Store, region: str = REGION, linger_s: float = 0.0) -> Recorder:
+    """A recorder that nobody listens to."""
+    around = Surroundings(on_state=lambda *_: None, on_notices=lambda _: None, freshness_s=ever)
+    return Recorder(store, Store.in_memory(), region, around, linger_s=linger_s)
 
 
 def feed(recorder: Recorder, results: Iterable[Result]) -> None:
@@ -98,70 +107,6 @@ def feed(recorder: Recorder, results: Iterable[Result]) -> None:
 
 def outbox(store: Store) -> list[tuple[str, str, str]]:
     return [(row.notice.check_id, row.channel, row.notice.kind.value) for row in reversed(store.outbox(1_000))]
-
-
-# The plan.
-
-
-def opened(routes: Iterable[Way] = OPS, of: Check | None = None) -> Told:
-    told = plan(DOWN, None, run(of or check(), Verdict.DOWN), routes, incident_id="5f2b", failures=3).told
-    assert told is not None
-    return told
-
-
-def test_to_down_opens_an_incident_and_tells_every_channel_of_every_fitting_route_once() -> None:
-    shop = check(title="The shop", tags=("shop",), runbook="https://wiki.example/")
-    routes = (Way(("ops", "hook")), Way(("hook", "mail"), tag="shop"), Way(("never",), tag="other"))
-    planned = plan(DOWN, None, run(shop, Verdict.DOWN), routes, incident_id="5f2b", failures=3)
-    assert [channel for channel, _ in planned.notices] == ["ops", "hook", "mail"]
-    assert len({notice.id for _, notice in planned.notices}) == 3
-    assert planned.told is not None
-    assert planned.told.channels == ("ops", "hook", "mail")
-    assert (planned.told.incident.opened_at, planned.told.incident.closed_at) == (AT, None)
-    _, notice = planned.notices[0]
-    assert (notice.kind, notice.title, notice.failures) == (NoticeKind.TRIGGER, "The shop", 3)
-    assert (notice.since, notice.at, notice.dedup_key) == (AT, AT + 60.5, "shop/5f2b")
-    assert notice.expected == (("status", "200-399", "503"),)
-
-
-def test_the_same_transition_planned_again_gives_the_same_ids() -> None:
-    first, again = (plan(DOWN, None, run(check(), Verdict.DOWN), OPS, incident_id="5f2b") for _ in range(2))
-    assert first == again
-    assert all(notice.id.isascii() for _, notice in first.notices)
-
-
-def test_to_up_closes_it_and_tells_those_that_were_told_whatever_the_routes_are_now() -> None:
-    planned = plan(UP, opened((Way(("ops", "hook")),)), run(check(), Verdict.UP), (Way(("mail",)),), incident_id="x")
-    assert [(channel, notice.kind) for channel, notice in planned.notices] == [
-        ("ops", NoticeKind.RESOLVE),
-        ("hook", NoticeKind.RESOLVE),
-    ]
-    assert planned.told is not None
-    assert planned.told.incident.closed_at == AT + 300.0
-    _, notice = planned.notices[0]
-    assert (notice.message, notice.at, notice.since) == ("up again after 5m", AT + 300.0, AT)
-
-
-def test_degraded_ends_an_outage_and_says_so() -> None:
-    to_degraded = Transition("shop", REGION, Verdict.DOWN, Verdict.DEGRADED, AT + 330.5, AT + 300.0)
-    planned = plan(to_degraded, opened(), run(check(), Verdict.DEGRADED), OPS, incident_id="x")
-    assert planned.notices[0][1].message == "up again but degraded after 5m"
-
-
-@pytest.mark.parametrize("after", [Verdict.UP, Verdict.DEGRADED])
-def test_what_was_never_down_is_no_news(after: Verdict) -> None:
-    first = Transition("shop", REGION, Verdict.UNKNOWN, after, AT, AT)
-    assert plan(first, None, run(check(), after), OPS, incident_id="x").notices == ()
-
-
-def test_an_outage_that_is_told_already_is_not_told_again() -> None:
-    assert plan(DOWN, opened(), run(check(), Verdict.DOWN), OPS, incident_id="x").told is None
-
-
-def test_an_incident_without_a_fitting_route_is_kept_and_told_to_nobody() -> None:
-    told = opened((Way(("ops",), tag="other"),))
-    assert told.channels == ()
-    assert plan(UP, told, run(check(), Verdict.UP), OPS, incident_id="x").notices == ()
 
 
 # The backlog.
@@ -203,8 +148,8 @@ def test_three_failures_tell_once_and_two_successes_resolve_once(store: Shaky) -
     with recording(store, [check()], heard=heard) as recorder:
         feed(recorder, runs(check(), "uuudduddddddduduu"))
     assert outbox(store) == [("shop", "ops", "trigger"), ("shop", "ops", "resolve")]
-    (told,) = store.incidents()
-    assert (told.incident.opened_at, told.incident.closed_at) == (AT + 6 * 30, AT + 15 * 30)
+    (incident,) = store.incidents()
+    assert (incident.opened_at, incident.closed_at) == (AT + 6 * 30, AT + 15 * 30)
     assert [t.after.value for t in reversed(store.transitions("shop"))] == ["up", "down", "up"]
     assert len(store.results("shop")) == 17
     assert heard.states["shop"].verdict is Verdict.UP
@@ -232,14 +177,13 @@ def test_what_is_known_is_told_at_the_start(store: Shaky) -> None:
 
 def test_a_state_is_told_only_after_it_was_committed(store: Shaky) -> None:
     seen: list[int] = []
-    recorder = Recorder(
-        store,
-        REGION,
+    around = Surroundings(
         on_state=lambda *_: seen.append(len(store.results("shop"))),
-        on_notices=lambda: seen.append(len(store.outbox()) * 100),
-        linger_s=0.0,
+        on_notices=lambda _: seen.append(len(store.outbox()) * 100),
+        freshness_s=ever,
     )
-    recorder.start([check()], OPS)
+    recorder = Recorder(store, Store.in_memory(), REGION, around, linger_s=0.0)
+    recorder.start(Roster.of([check()], OPS))
     feed(recorder, runs(check(), "ddd"))
     recorder.close(20.0)
     assert seen[-2:] == [3, 100]
@@ -290,8 +234,8 @@ def test_a_long_outage_of_the_store_costs_ups_before_failures_and_counts_them(st
 
 def test_closing_gives_up_after_its_grace_when_the_store_stays_away(store: Shaky) -> None:
     store.away = 1_000
-    recorder = Recorder(store, REGION, on_state=lambda *_: None, on_notices=lambda: None)
-    recorder.start([check()], OPS)
+    recorder = lone(store)
+    recorder.start(Roster.of([check()], OPS))
     feed(recorder, runs(check(), "d"))
     recorder.close(0.05)
     assert not recorder.alive
@@ -306,7 +250,7 @@ def test_a_check_deleted_while_down_ends_its_incident_and_tells_so(store: Shaky,
         feed(recorder, [*runs(check("b"), "d"), *runs(check(), "ddd")])
         heard.wait_for("shop", lambda state: state.failures == 3)
         if not restart:
-            recorder.configure([check("b")], OPS)
+            recorder.configure(Roster.of([check("b")], OPS))
             feed(recorder, runs(check(), "d", 3))
     if restart:
         with recording(store, [check("b")]) as recorder:
@@ -330,14 +274,14 @@ def test_a_changed_threshold_and_title_keep_counters_and_incident(store: Shaky) 
     after = check(title="Renamed", alert=AlertPolicy(down_after=9, up_after=1))
     with recording(store, [before]) as recorder:
         feed(recorder, runs(before, "ddd"))
-        recorder.configure([after], OPS)
+        recorder.configure(Roster.of([after], OPS))
         feed(recorder, runs(after, "du", 3))
     assert [kind for _, _, kind in outbox(store)] == ["trigger", "resolve"]
 
 
 def test_another_regions_states_and_incidents_are_left_alone(store: Shaky) -> None:
-    there = Recorder(store, "us-east-1", on_state=lambda *_: None, on_notices=lambda: None, linger_s=0.0)
-    there.start([check()], OPS)
+    there = lone(store, "us-east-1")
+    there.start(Roster.of([check()], OPS))
     feed(there, [run(check(), Verdict.DOWN, number, region="us-east-1") for number in range(3)])
     there.close(20.0)
     with recording(store, [check("b")]):
@@ -358,7 +302,7 @@ def test_an_unreadable_state_starts_anew_and_its_open_incident_is_still_resolved
 
 
 def test_the_recorder_keeps_no_bodies(store: Shaky) -> None:
-    recorder = Recorder(store, REGION, on_state=lambda *_: None, on_notices=lambda: None)
+    recorder = lone(store)
     recorder.put(run(check(), Verdict.UP))
     (held,) = recorder._backlog.take(1, 0.0) or ()
     assert held.observation.body is None

@@ -9,7 +9,6 @@ from itertools import count
 from typing import Any
 
 from fakes.alerts import AT, REGION, Way, run
-
 from prober.alerting import Setting, decide
 from prober.alerting.setting import Sighting
 from prober.model import Check, Condition, Hush, Incident, Notice, NoticeKind, Result, Verdict
@@ -36,6 +35,7 @@ class Town:
     """(when, channel, notice)."""
     more: dict[str, Any] = field(default_factory=dict)
     """Further fields of the setting."""
+    prefix: str = "i"
     _ids: Iterator[int] = field(default_factory=count)
 
     def run(self, check_id: str, verdict: Verdict, region: str = REGION) -> Decision:
@@ -69,7 +69,8 @@ class Town:
         unfinished = tuple(incident for incident in self.incidents.values() if not incident.finished)
         wanted = {*changed, *(incident.check_id for incident in unfinished)}
         wanted |= {
-            check_id for (check_id, region), at in self.heard.items()
+            check_id
+            for (check_id, region), at in self.heard.items()
             if check_id in self.checks and at + self.fresh(check_id) < self.now
         }
         wanted |= {parent for name in wanted if name in self.checks for parent in self.checks[name].depends_on}
@@ -92,7 +93,7 @@ class Town:
             region=region,
             checks=self.checks,
             routes=self.routes,
-            new_id=lambda: f"i{next(self._ids)}",
+            new_id=lambda: f"{self.prefix}{next(self._ids)}",
             regions=self.regions,
             contact_since=self.more.get("contact_since", AT - 1e6),
             sightings=sightings,
