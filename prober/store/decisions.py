@@ -13,8 +13,6 @@ from prober.store import codec, schema, snapshot
 from prober.store.database import Database
 from prober.store.rows import Batch, Decide, Decision, Scope, Snapshot, StoreFault
 
-DECISION = "decision"
-"""The row of ``meta`` whose lock is held while a decision is taken: there is one at a time, over all regions."""
 RUN = ("check_id", "region", "run_id")
 
 
@@ -57,7 +55,7 @@ def _put(connection: Connection, batch: Batch, ahead_s: float) -> None:
 def _decided(connection: Connection, decide: Decide, scope: Scope, now: float) -> Decision:
     # Read before the lock is taken, since a far away region would hold it for longer.
     around = snapshot.surroundings(connection, now)
-    connection.execute(select(schema.meta.c.value).where(schema.meta.c.key == DECISION).with_for_update())
+    connection.execute(select(schema.meta.c.value).where(schema.meta.c.key == schema.DECISION).with_for_update())
     decision = decide(snapshot.take(connection, scope, now, around))
     if decision:
         _write(connection, decision, scope.region or "")

@@ -61,6 +61,7 @@ class History(Database):
             return None
         like = schema.incidents.c.id.startswith(incident_id, autoescape=True)
         found = self._incidents(select(schema.incidents).where(like).order_by(schema.incidents.c.id).limit(2))
+        found = tuple(incident for incident in found if incident.id.startswith(incident_id))  # also where case differs
         exact = [incident for incident in found if incident.id == incident_id]
         return next(iter(exact or (found if len(found) == 1 else ())), None)
 

@@ -118,20 +118,11 @@ class Outbox(Database):
 
         What an incident's resolve was sent after stays where it is: told now, it would never be taken back.
         """
-        parked, resolve = _box.alias("parked"), _box.alias("resolve")
-        over = exists().where(
-            _same(resolve, _box),
-            resolve.c.seq > _box.c.seq,
-            resolve.c.kind == NoticeKind.RESOLVE.value,
-            _is(resolve, SENT),
-        )
-        wanted = and_(_is(_box, PARKED), ~over)
-        if id_prefix is not None:
-            named = parked.c.id.startswith(id_prefix, autoescape=True)
-            wanted &= exists().where(_same(parked, _box), parked.c.seq <= _box.c.seq, _is(parked, PARKED), named)
-        back = update(_box).where(wanted).values(status=PENDING, due_at=self._now(), done_at=None, **_FREE)
+        # Chosen before any is changed: what waits behind a row is told by that one being parked.
+        back = update(_box).where(_box.c.seq.in_(_to_put_back(id_prefix)))
         with self._writing() as connection:
-            return connection.execute(back).rowcount
+            changed = back.values(status=PENDING, due_at=self._now(), done_at=None, **_FREE)
+            return connection.execute(changed).rowcount
 
     def release(self, owner: str) -> int:
         """Give back what ``owner`` holds: at its end, or at its start what it held when it was killed; how many."""
@@ -190,3 +181,14 @@ def _instead(notice: Notice, channel: str, note: str) -> Notice:
     digest = hashlib.blake2s(channel.encode(), digest_size=4).hexdigest()
     remark = "; ".join(filter(None, (notice.note, note)))
     return replace(notice, id=f"{notice.id}-via-{digest}", note=remark, fallback="")
+
+
+def _to_put_back(id_prefix: str | None) -> Select[tuple[int]]:
+    row, parked, resolve = (_box.alias(name) for name in ("row", "parked", "resolve"))
+    resolved = and_(resolve.c.kind == NoticeKind.RESOLVE.value, _is(resolve, SENT))
+    over = exists().where(_same(resolve, row), resolve.c.seq > row.c.seq, resolved)
+    query = select(row.c.seq).where(_is(row, PARKED), ~over)
+    if id_prefix is None:
+        return query
+    named = and_(_is(parked, PARKED), parked.c.id.startswith(id_prefix, autoescape=True))
+    return query.where(exists().where(_same(parked, row), parked.c.seq <= row.c.seq, named))

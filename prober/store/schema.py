@@ -6,7 +6,8 @@ that it writes have only what it knows; what was added is then empty or has its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -22,7 +23,11 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    any_,
+    func,
+    literal,
     or_,
+    select,
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -32,6 +37,8 @@ VERSION = 2
 READABLE_BY = 1
 """The oldest version whose prober can still use them."""
 
+DECISION = "decision"
+"""The row of ``meta`` whose lock is held while a decision is taken: there is one at a time, over all regions."""
 PENDING, SENT, PARKED, DROPPED = "pending", "sent", "parked", "dropped"
 
 metadata = MetaData()
@@ -191,6 +198,13 @@ Rows = Sequence[Mapping[str, Any]]
 def insert_into(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     """An INSERT that knows ON CONFLICT, as the database of ``connection`` spells it."""
     return _INSERT[connection.dialect.name](table)
+
+
+def among(connection: Connection, column: Column[str], values: Iterable[str]) -> ColumnElement[bool]:
+    """Whether ``column`` is one of ``values``, which go over as one: statements take only so many."""
+    if connection.dialect.name == "postgresql":
+        return column == any_(literal(list(values), postgresql.ARRAY(Text)))
+    return column.in_(select(func.json_each(json.dumps(list(values))).table_valued("value").c.value))
 
 
 def upsert(connection: Connection, table: Table, rows: Rows) -> None:

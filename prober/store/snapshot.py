@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -17,8 +16,6 @@ from prober.store.rows import Scope, Snapshot, Vote
 
 DAY_S = 86_400.0
 """A vote that has been stale for longer brings its check into no decision any more."""
-CHUNK = 10_000
-"""So many ids go into one statement; databases have a limit."""
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 Votes = dict[str, dict[str, Vote]]
@@ -70,15 +67,13 @@ def _votes(
         table.c.stale_at < now, table.c.stale_at > now - DAY_S, _here(table.c.region, scope)
     )
     votes: Votes = {}
-    for chunk in _chunks(check_ids):
-        query = select(table).where(table.c.check_id.in_(chunk), _here(table.c.region, scope))
-        # Two that each follow an index; joined by OR they would follow none.
-        late = select(table).where(table.c.check_id.in_(stale), _here(table.c.region, scope))
-        for row in connection.execute(union_all(query, late) if stale_too else query):
-            vote = _vote(row)
-            if vote is not None:
-                votes.setdefault(vote.check_id, {})[vote.region] = vote
-        stale_too = False
+    query = select(table).where(schema.among(connection, table.c.check_id, check_ids), _here(table.c.region, scope))
+    # Two that each follow an index; joined by OR they would follow none.
+    late = select(table).where(table.c.check_id.in_(stale), _here(table.c.region, scope))
+    for row in connection.execute(union_all(query, late) if stale_too else query):
+        vote = _vote(row)
+        if vote is not None:
+            votes.setdefault(vote.check_id, {})[vote.region] = vote
     return votes
 
 
@@ -98,23 +93,14 @@ def _vote(row: Row[Any]) -> Vote | None:
 def _standings(connection: Connection, scope: Scope, check_ids: Iterable[str]) -> Mapping[str, Mapping[str, Any]]:
     table = schema.standings
     found: dict[str, Mapping[str, Any]] = {}
-    for chunk in _chunks(check_ids):
-        query = select(table).where(table.c.check_id.in_(chunk), table.c.region == (scope.region or ""))
-        for row in connection.execute(query):
-            try:
-                found[row.check_id] = json.loads(row.payload)
-            except ValueError:
-                _log.error("a stored standing is not readable, starting anew", check=row.check_id)
+    these = schema.among(connection, table.c.check_id, check_ids)
+    for row in connection.execute(select(table).where(these, table.c.region == (scope.region or ""))):
+        try:
+            found[row.check_id] = json.loads(row.payload)
+        except ValueError:
+            _log.error("a stored standing is not readable, starting anew", check=row.check_id)
     return found
 
 
 def _here(region: ColumnElement[str], scope: Scope) -> ColumnElement[bool]:
     return true() if scope.region is None else region == scope.region
-
-
-def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
-    """Sorted, in pieces that a statement holds; at least one, be it empty."""
-    ordered = iter(sorted(ids))
-    yield list(islice(ordered, CHUNK))
-    while chunk := list(islice(ordered, CHUNK)):
-        yield chunk

