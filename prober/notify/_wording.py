@@ -64,7 +64,7 @@ def tone(notice: Notice) -> Tone:
 def headline(notice: Notice) -> str:
     """One line that says what is up with what, such as ``Still down for 2h: The storefront``."""
     subject = clean(notice.title)
-    alone = notice.condition is Condition.PROBER and subject.casefold() == "prober"
+    alone = notice.condition == Condition.PROBER and subject.casefold() == "prober"
     mark = "[test] " if notice.test else ""
     return mark + (_lead(notice) if alone or not subject else f"{_lead(notice)}: {subject}")
 
@@ -138,7 +138,7 @@ def lasted(notice: Notice) -> str:
 
 
 def _lead(notice: Notice) -> str:
-    slow = notice.condition is Condition.DEGRADED and notice.reason in _SLOW_REASONS
+    slow = notice.condition == Condition.DEGRADED and notice.reason in _SLOW_REASONS
     begun, still, over = _SLOW if slow else _SAID[notice.condition]
     time = lasted(notice)
     if notice.kind is NoticeKind.RESOLVE:
@@ -153,7 +153,7 @@ def _lead(notice: Notice) -> str:
 def _places(notice: Notice) -> list[Fact]:
     if notice.regions_down or notice.regions_up:
         return [Fact("Failing in", _list(notice.regions_down)), Fact("Fine in", _list(notice.regions_up))]
-    return [Fact("Region", "" if notice.condition is Condition.SILENT else clean(notice.region))]
+    return [Fact("Region", "" if notice.condition == Condition.SILENT else clean(notice.region))]
 
 
 def _times(notice: Notice) -> list[Fact]:

@@ -110,7 +110,7 @@ def payload(notice: Notice, topic_arn: str) -> dict[str, Any]:
     attributes = {
         "severity": notice.severity,
         "kind": notice.kind.value,
-        "condition": notice.condition.value,
+        "condition": str(notice.condition),
         "check": notice.check_id,
     }
     message: dict[str, Any] = {

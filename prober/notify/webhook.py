@@ -79,7 +79,7 @@ def payload(notice: Notice) -> dict[str, Any]:
         "id": notice.id,
         "kind": notice.kind.value,
         "status": "up" if notice.kind is NoticeKind.RESOLVE else "down",
-        "condition": notice.condition.value,
+        "condition": str(notice.condition),
         "headline": headline(notice),
         "incident": notice.incident_id,
         "dedup_key": notice.dedup_key,

@@ -13,6 +13,7 @@ from pytest_httpx import HTTPXMock, IteratorStream
 from prober.faults import Permanent, Retryable
 from prober.model import Notice
 from prober.notify._posting import MESSAGE_REPLY_BYTES, REPLY_BYTES, retry_after_s
+from prober.store import rows
 
 EVERY = pytest.mark.parametrize("kind", HTTP)
 
@@ -120,6 +121,16 @@ def test_the_most_hostile_notice_can_be_sent(kind: str, httpx_mock: HTTPXMock) -
     httpx_mock.add_response(content=taken(kind))
     send(http_sender(kind), HOSTILE)
     assert b"\\ud800" not in httpx_mock.get_requests()[0].content
+
+
+@EVERY
+@pytest.mark.parametrize("notice", EVERY_KIND, ids=lambda notice: notice.kind.value)
+def test_a_notice_that_was_stored_meanwhile_is_posted_as_it_was(
+    kind: str, notice: Notice, httpx_mock: HTTPXMock
+) -> None:
+    httpx_mock.add_response(content=taken(kind))
+    send(http_sender(kind), rows.notice(rows.notice_json(notice)))
+    assert json.loads(httpx_mock.get_requests()[0].content) == golden(kind, notice)
 
 
 @pytest.mark.parametrize(

@@ -86,10 +86,11 @@ class Sender:
             raise self._fault([one.code for one in fault.recipients], _answers(fault)) from None
         except aiosmtplib.SMTPResponseException as fault:
             raise self._fault([fault.code], f"{fault.code} {fault.message}") from None
-        except aiosmtplib.SMTPNotSupported as fault:
-            raise Permanent(self._shown(describe(fault))) from None
         except (aiosmtplib.SMTPException, OSError) as fault:
-            raise Retryable(self._shown(f"{type(fault).__name__}: {describe(fault)}")) from None
+            # A server without STARTTLS or AUTH is told of by the plain class.
+            lacks = type(fault) in (aiosmtplib.SMTPException, aiosmtplib.SMTPNotSupported)
+            kind = Permanent if lacks else Retryable
+            raise kind(self._shown(f"{type(fault).__name__}: {describe(fault)}")) from None
         lacking = "".join(f"; {who} was refused: {answer.code} {answer.message}" for who, answer in refused.items())
         return Receipt(250, self._shown(said + lacking), str(message["Message-ID"]))
 
