@@ -222,7 +222,7 @@ def test_an_alert_links_to_the_evidence_where_the_web_side_has_an_address(tmp_pa
     (_, notice), *_ = plan(transition, None, linked, [Everything()], incident_id="i").notices
     url = "https://status.example/artifacts/run-1-screenshot_png"
     assert notice.evidence == (("screenshot", url),)
-    assert f"<{url}|screenshot>" in json.dumps(slack.payload(notice))
+    assert f"<{url}|Screenshot>" in json.dumps(slack.message(notice))
     assert webhook.payload(notice)["evidence"] == [{"kind": "screenshot", "url": url}]
     assert codec.notice(codec.notice_json(notice)) == notice
     assert plan(transition, None, result, [Everything()], incident_id="i").notices[0][1].evidence == ()

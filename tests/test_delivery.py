@@ -117,7 +117,7 @@ def delivering(
 
 
 def told(service: Receiver) -> list[str]:
-    return [posted.body["text"].split(":")[2].strip() for posted in service.posted]
+    return [posted.body["text"].split(":")[2].partition(" after ")[0].strip() for posted in service.posted]
 
 
 def test_a_trigger_and_its_resolve_arrive_once_and_in_order(

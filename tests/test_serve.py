@@ -113,7 +113,7 @@ def test_an_outage_is_told_once_and_resolved_once_though_the_prober_is_killed_tw
     told = texts(slack)
     assert len(told) == 2, told
     assert "health" in told[0]
-    assert "up again" in told[1]
+    assert "Up again" in told[1]
     with sqlite3.connect(tmp_path / "prober.db") as database:
         incidents = database.execute("select check_id, closed_at is not null from incidents").fetchall()
         failed = database.execute("select count(*) from results where check_id='health' and verdict='down'").fetchone()[

@@ -15,6 +15,7 @@ SHOWN = 2_000  # characters of one value; what a target sent may be endless
 _QUIET = {
     "httpx": logging.WARNING,  # logs every URL, and a webhook's URL is its secret
     "httpcore": logging.WARNING,
+    "apprise": logging.CRITICAL,  # quotes the URLs it cannot read, and they are secrets
     "boto3": logging.WARNING,
     "botocore": logging.WARNING,
     "urllib3": logging.WARNING,

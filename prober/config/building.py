@@ -81,7 +81,8 @@ def _make_partly(model: type[Model], raw: dict[str, Any]) -> Model:
 @lru_cache(maxsize=512)
 def _field_adapter(model: type[Strict], name: str) -> TypeAdapter[Any]:
     field = model.model_fields[name]
-    shape: Any = Annotated[field.annotation, field]
+    told = (field,) if field.alias is None else tuple(field.metadata) or (None,)  # an alias is of no meaning alone
+    shape: Any = Annotated[field.annotation, *told]
     return TypeAdapter(shape)
 
 

@@ -14,7 +14,17 @@ from pydantic import Field
 from prober.model import Notice, Strict
 
 CHANNELS = {
+    "alertmanager": "prober.notify.alertmanager",
+    "apprise": "prober.notify.apprise",
+    "discord": "prober.notify.discord",
+    "email": "prober.notify.email",
+    "ntfy": "prober.notify.ntfy",
+    "opsgenie": "prober.notify.opsgenie",
+    "pagerduty": "prober.notify.pagerduty",
     "slack": "prober.notify.slack",
+    "sns": "prober.notify.sns",
+    "teams": "prober.notify.teams",
+    "telegram": "prober.notify.telegram",
     "webhook": "prober.notify.webhook",
 }
 

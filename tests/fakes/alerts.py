@@ -6,7 +6,19 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from prober.model import AlertPolicy, Check, Notice, NoticeKind, Observation, Outcome, Reason, Result, Severity, Verdict
+from prober.model import (
+    AlertPolicy,
+    Check,
+    Condition,
+    Notice,
+    NoticeKind,
+    Observation,
+    Outcome,
+    Reason,
+    Result,
+    Severity,
+    Verdict,
+)
 
 AT = 1_700_000_000.0
 REGION = "eu-west-1"
@@ -100,6 +112,53 @@ RESOLVE = replace(
     failures=0,
     expected=(),
 )
+REMINDER = replace(TRIGGER, id="5f2b-reminder-1", kind=NoticeKind.REMINDER, at=AT + 7_203.0, failures=241)
+UPDATE = replace(
+    TRIGGER,
+    id="5f2b-update-1",
+    kind=NoticeKind.UPDATE,
+    at=AT + 120.0,
+    message="status 503, expected 200-299",
+    expected=(),
+    regions_down=(REGION, "us-east-1"),
+    regions_up=("ap-south-1",),
+    step="pay by card",
+    phases=(("resolve", 0.004), ("connect", 0.021), ("first_byte", 1.25)),
+    last_good=AT - 30.0,
+    trace="4bf92f3577b34da6a3ce929d0e0e4736",
+    evidence=(("screenshot", "https://status.example/e/1.png"), ("trace", "https://status.example/e/1.zip")),
+    actions=(("Acknowledge", "https://status.example/i/5f2b?ack"), ("Silence", "https://status.example/i/5f2b?mute")),
+    members=(("events-api", "The events", "status 503"), ("login", "login", "")),
+    note="The shared database is away: this is one region's own view.",
+)
+EVERY_KIND = (TRIGGER, UPDATE, REMINDER, RESOLVE)
+SLOW = replace(TRIGGER, condition=Condition.DEGRADED, reason="latency", severity="warning", message="2.1s of 1s")
+
+HOSTILE_TEXT = (
+    "<!channel> @here @everyone & <https://evil.example|click> [click](https://evil.example) <b>*bold*</b> `` ``` "
+    "\r\nBcc: all@evil.example\r\n\r\n \u202e\x00\ud800 \N{PILE OF POO} \u4e8b\u6545 \"'\\ "
+) + "&\N{COLLISION SYMBOL}<" * 4_000
+HOSTILE = replace(
+    UPDATE,
+    title=HOSTILE_TEXT,
+    target=HOSTILE_TEXT,
+    reason=HOSTILE_TEXT,
+    message=HOSTILE_TEXT,
+    severity=HOSTILE_TEXT,
+    expected=((HOSTILE_TEXT, HOSTILE_TEXT, HOSTILE_TEXT),) * 20,
+    runbook="https://wiki.example/a|b>c\"d'e<f\r\nX: y",
+    tags=(HOSTILE_TEXT,) * 50,
+    regions_down=(HOSTILE_TEXT,) * 50,
+    regions_up=(HOSTILE_TEXT,) * 50,
+    step=HOSTILE_TEXT,
+    phases=((HOSTILE_TEXT, 1.0),) * 50,
+    trace=HOSTILE_TEXT,
+    evidence=((HOSTILE_TEXT, "https://status.example/" + "a" * 550), (HOSTILE_TEXT, "javascript:alert(1)")) * 20,
+    actions=((HOSTILE_TEXT, "https://status.example/" + "&" * 300),) * 20,
+    members=((HOSTILE_TEXT, HOSTILE_TEXT, HOSTILE_TEXT),) * 60,
+    note=HOSTILE_TEXT,
+)
+"""The richest notice, of which a target or a careless user wrote every text."""
 
 
 def notice(incident: str, kind: NoticeKind, channel: str = "ops") -> Notice:

@@ -1,4 +1,4 @@
-"""A service shaped like Slack's incoming webhooks, on a real socket, that misbehaves when told to."""
+"""A service that takes what is posted, on a real socket, and misbehaves when told to; shaped like Slack's webhooks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ class Posted:
 
     path: str
     headers: Mapping[str, str]
-    body: dict[str, Any]
+    body: Any
+    """The JSON; empty where it was none."""
+    raw: bytes = b""
+    method: str = "POST"
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,13 @@ def receiver() -> Iterator[Receiver]:
             thread.join()
 
 
+def _json(text: bytes) -> Any:
+    try:
+        return json.loads(text or b"{}")
+    except ValueError:
+        return {}
+
+
 def _handler(take: Callable[[Posted], Answer]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -84,7 +94,10 @@ def _handler(take: Callable[[Posted], Answer]) -> type[BaseHTTPRequestHandler]:
             if len(text) < length:  # its sender died on the way: no service takes half a request
                 self.close_connection = True
                 return
-            self._answer(take(Posted(self.path, dict(self.headers), json.loads(text or b"{}"))))
+            self._answer(take(Posted(self.path, dict(self.headers), _json(text), text, self.command)))
+
+        def do_PATCH(self) -> None:
+            self.do_POST()
 
         def do_GET(self) -> None:
             self._answer(take(Posted(self.path, dict(self.headers), {})))
