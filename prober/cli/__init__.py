@@ -10,35 +10,18 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from prober import __version__
-from prober.faults import ConfigError, UserFault
+from prober.cli.options import config_file, config_option, load_config, out_option, region_option, warn
+from prober.faults import UserFault
 
 USAGE = 2
 INTERRUPTED = 130
 BROKEN_PIPE = 141  # as the shell tells it; never 0, which would say that all is up
-DEFAULT_CONFIG = Path("probes.yaml")
-
-config_option = click.option(
-    "--config",
-    "config_path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    envvar="PROBER_CONFIG",
-    help="The configuration; ./probes.yaml when it is there.",
-)
-out_option = click.option(
-    "-o",
-    "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="The file to write; by default one in ./checks, or here.",
-)
-region_option = click.option("--region", metavar="NAME", help="The region this prober runs in, else PROBER_REGION.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -99,7 +82,7 @@ def run(targets: tuple[str, ...], config_path: Path | None, **options: Any) -> N
     """
     from prober.app.once import RunOptions, run_once
 
-    loaded = _load(config_path, lenient=True, needed=False)
+    loaded = load_config(config_path, lenient=True, needed=False)
     sys.exit(asyncio.run(run_once(loaded, RunOptions(targets=targets, environ=os.environ, **options))))
 
 
@@ -118,7 +101,7 @@ def serve(config_path: Path | None, region: str | None, listen: str | None) -> N
     """
     from prober.app.serve import ServeOptions, serve_until_told
 
-    path = _config_path(config_path)
+    path = config_file(config_path)
     asyncio.run(serve_until_told(path, ServeOptions(region=region, listen=listen, environ=os.environ)))
 
 
@@ -132,9 +115,9 @@ def validate(path: Path | None, config_path: Path | None, strict: bool) -> None:
     Nothing is run and no journey is imported. Variables that are not set here are warnings, since they may be set
     where the prober runs; --strict makes them mistakes.
     """
-    source = _config_path(path or config_path)
-    loaded = _load(source, lenient=not strict, needed=True)
-    _warn(source, loaded.warnings)
+    source = config_file(path or config_path)
+    loaded = load_config(source, lenient=not strict, needed=True)
+    warn(source, loaded.warnings)
     kinds = sorted({check.kind for check in loaded.config.checks})
     count, unset = len(loaded.config.checks), sum(map(len, loaded.unresolved.values()))
     but = f", but {unset} not set here: serve would refuse it" if unset else ""
@@ -156,9 +139,9 @@ def list_checks(path: Path | None, config_path: Path | None) -> None:
     """List the checks of a configuration."""
     from prober.app.listing import checks_table, echo
 
-    source = _config_path(path or config_path)
-    loaded = _load(source, lenient=True, needed=True)
-    _warn(source, loaded.warnings)
+    source = config_file(path or config_path)
+    loaded = load_config(source, lenient=True, needed=True)
+    warn(source, loaded.warnings)
     echo(checks_table(loaded.config))
 
 
@@ -193,7 +176,7 @@ def demo(config_path: Path | None, region: str | None) -> None:
     """
     from prober.app.demo import run_demo
 
-    asyncio.run(run_demo(_config_path(config_path), region, os.environ))
+    asyncio.run(run_demo(config_file(config_path), region, os.environ))
 
 
 @cli.command()
@@ -211,7 +194,7 @@ def show(wanted: str, config_path: Path | None, artifacts: Path | None, host: st
     """
     from prober.app.show import show as show_files
 
-    loaded = _load(config_path, lenient=True, needed=False)
+    loaded = load_config(config_path, lenient=True, needed=False)
     sys.exit(show_files(artifacts or loaded.base / loaded.config.artifacts.dir, wanted, host, port))
 
 
@@ -253,29 +236,10 @@ def doctor(config_path: Path | None) -> None:
     from prober.app.doctor import examine
     from prober.app.listing import echo
 
-    loaded = _load(config_path, lenient=True, needed=False)
+    loaded = load_config(config_path, lenient=True, needed=False)
     table, healthy = asyncio.run(examine(loaded, os.environ))
     echo(table)
     sys.exit(0 if healthy else 1)
-
-
-def _config_path(path: Path | None) -> Path:
-    if path is None and not DEFAULT_CONFIG.is_file():
-        raise UserFault("no configuration: there is no ./probes.yaml, name one by --config FILE")
-    return path or DEFAULT_CONFIG
-
-
-def _load(path: Path | None, *, lenient: bool, needed: bool) -> Any:
-    from prober.config import Config, Loaded, load
-
-    if path is None and not needed and not DEFAULT_CONFIG.is_file():
-        return Loaded(Config(), warnings=(), digest="", secrets=(), base=Path.cwd(), unresolved={})
-    return load(_config_path(path), os.environ, lenient=lenient)
-
-
-def _warn(source: Path, warnings: Sequence[ConfigError]) -> None:
-    for warning in warnings:
-        click.echo(f"{source}: warning: {warning}", err=True)
 
 
 def main() -> None:
