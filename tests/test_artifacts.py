@@ -8,23 +8,26 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import boto3
 import httpx
 import pytest
+from fakes.alerts import REGION
 from fakes.alerts import check as alert_check
 from fakes.results import Target, browser_result
+from fakes.town import Town
 from moto.server import ThreadedMotoServer
 from prometheus_client import CollectorRegistry
 
-from prober.alerting import plan
+from prober.alerting.setting import Sighting
 from prober.app.artifacts import INDEX, Archive, prune, read_indexes
 from prober.app.show import find
 from prober.config.sections import Artifacts, Bucket
 from prober.faults import UserFault
-from prober.model import Artifact, Notice, NoticeKind, Reason, Result, Transition, Verdict
+from prober.model import AlertPolicy, Artifact, Notice, NoticeKind, Reason, Result, Verdict
 from prober.notify import slack, webhook
 from prober.sinks.prometheus import Exposition
 from prober.store import codec
@@ -211,21 +214,19 @@ def test_an_alert_links_to_the_evidence_where_the_web_side_has_an_address(tmp_pa
     result = run_of(tmp_path, screenshot_png=PNG)
     with archive_of(tmp_path, url="https://status.example/") as archive:
         linked = archive.linked(result)
-    transition = Transition("purchase", "here", Verdict.UP, Verdict.DOWN, 2.0, 1.0)
-
-    class Everything:
-        channels = ("ops",)
-
-        def selects(self, check: object) -> bool:
-            return True
-
-    (_, notice), *_ = plan(transition, None, linked, [Everything()], incident_id="i").notices
+    purchase = linked.check.model_copy(update={"alert": AlertPolicy(down_after=1)})
+    town = Town({purchase.id: purchase})
+    town.take(replace(linked, check=purchase, region=REGION))
+    notice = town.last()
     url = "https://status.example/artifacts/run-1-screenshot_png"
     assert notice.evidence == (("screenshot", url),)
     assert f"<{url}|Screenshot>" in json.dumps(slack.message(notice))
     assert webhook.payload(notice)["evidence"] == [{"kind": "screenshot", "url": url}]
     assert codec.notice(codec.notice_json(notice)) == notice
-    assert plan(transition, None, result, [Everything()], incident_id="i").notices[0][1].evidence == ()
+
+
+def test_an_alert_has_no_link_where_nobody_could_follow_it(tmp_path: Path) -> None:
+    assert Sighting.of(run_of(tmp_path, screenshot_png=PNG)).evidence == ()
 
 
 def test_a_notice_stored_before_there_was_evidence_is_still_read() -> None:

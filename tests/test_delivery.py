@@ -3,10 +3,10 @@
 import itertools
 import random
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from fakes.alerts import AT, notice
@@ -21,7 +21,7 @@ from prober.faults import Permanent, Retryable
 from prober.model import Notice, NoticeKind
 from prober.notify import Notifier, Receipt, slack
 from prober.secret import Secret
-from prober.store import Batch, Store, StoreFault
+from prober.store import Batch, Decision, Scope, Store, StoreFault
 
 TRIGGER, RESOLVE = NoticeKind.TRIGGER, NoticeKind.RESOLVE
 TOKENS = itertools.count()
@@ -47,14 +47,28 @@ class Watched(Store):
         self.away = 0
         self._changed = threading.Condition()
 
-    def _mark(self, notice_id: str, **values: Any) -> None:
+    def mark_sent(self, notice_id: str, owner: str, detail: str, reference: str = "", at: float | None = None) -> bool:
         if self.away:
             self.away -= 1
             raise StoreFault("database is locked")
-        super()._mark(notice_id, **values)
+        return self._note(notice_id, "sent", super().mark_sent(notice_id, owner, detail, reference))
+
+    def postpone(self, notice_id: str, owner: str, due_at: float, error: str) -> bool:
+        return self._note(notice_id, "postponed", super().postpone(notice_id, owner, due_at, error))
+
+    def park(
+        self, notice_id: str, owner: str, error: str, fallback: str = "", note: str = "", at: float | None = None
+    ) -> bool:
+        return self._note(notice_id, "parked", super().park(notice_id, owner, error, fallback, note))
+
+    def drop(self, notice_id: str, owner: str, why: str, at: float | None = None) -> bool:
+        return self._note(notice_id, "dropped", super().drop(notice_id, owner, why))
+
+    def _note(self, notice_id: str, what: str, done: bool) -> bool:
         with self._changed:
-            self.done.append((notice_id, values.get("status", "postponed")))
+            self.done.append((notice_id, what if done else "refused"))
             self._changed.notify_all()
+        return done
 
     def wait_for(self, *done: tuple[str, str]) -> None:
         with self._changed:
@@ -66,10 +80,12 @@ class Told:
 
     def __init__(self, behave: Callable[[Notice], Receipt] = lambda _: Receipt(200)) -> None:
         self.notices: list[str] = []
+        self.earlier: list[str] = []
         self.closed = threading.Event()
         self._behave = behave
 
-    async def send(self, notice: Notice) -> Receipt:
+    async def send(self, notice: Notice, earlier: str = "") -> Receipt:
+        self.earlier.append(earlier)
         self.notices.append(notice.id)
         return self._behave(notice)
 
@@ -99,8 +115,19 @@ def sender(service: Receiver, path: str = "/ops") -> Notifier:
 
 
 def add(store: Store, incident: str, *kinds: NoticeKind, channel: str = "ops") -> None:
-    rows = tuple((channel, notice(incident, kind, channel)) for kind in kinds)
-    store.commit(Batch("eu", str(next(TOKENS)), notices=rows))
+    put(store, *((channel, notice(incident, kind, channel)) for kind in kinds))
+
+
+def put(store: Store, *rows: tuple[str, Notice]) -> None:
+    store.commit(Batch("eu", str(next(TOKENS))), lambda _: Decision(notices=rows), Scope(frozenset()))
+
+
+def postponed(store: Store, notice_id: str, channel: str, due_at: float) -> None:
+    """Somebody has tried it in vain, and it waits."""
+    entry = store.claim(channel, "before", 1.0)
+    assert entry is not None
+    assert entry.id == notice_id
+    store.postpone(entry.id, "before", due_at, "503")
 
 
 @contextmanager
@@ -240,7 +267,6 @@ def test_a_sent_notice_is_marked_as_soon_as_the_store_is_back_and_not_sent_again
 def test_notices_for_a_channel_that_is_gone_are_parked(store: Watched, clock: MovedClock) -> None:
     for incident in ("1", "2"):
         add(store, incident, TRIGGER, RESOLVE, channel="gone")
-    store.postpone("2-trigger-gone", AT + 100, "503")
     with delivering(store, {"ops": Told()}, clock):
         store.wait_for(*((f"{n}-{kind}-gone", "parked") for n in (1, 2) for kind in ("trigger", "resolve")))
 
@@ -288,7 +314,7 @@ def test_closing_does_not_wait_longer_than_its_grace_and_the_notice_stays(
 
 def test_a_wall_clock_that_is_put_back_does_not_hold_a_notice_for_hours(store: Watched, clock: MovedClock) -> None:
     add(store, "1", TRIGGER)
-    store.postpone("1-trigger-ops", AT + 300, "503")
+    postponed(store, "1-trigger-ops", "ops", AT + 300)
     clock.set_wall(AT - 7_200)
     with delivering(store, {"ops": Told()}, clock):
         store.wait_for(("1-trigger-ops", "sent"))
@@ -307,3 +333,91 @@ def test_the_next_attempt_is_as_the_service_asks_but_within_five_minutes() -> No
     assert next_attempt(3, Retryable("later"), AT, rng) == AT + 8.0
     assert next_attempt(10_000, Retryable("later"), AT, rng) == AT + 300.0
     assert next_attempt(1, Permanent("never"), AT, rng) is None
+
+
+def test_a_later_notice_is_told_what_the_service_called_the_first(store: Watched, clock: MovedClock) -> None:
+    ops = Told(lambda sent: Receipt(200, reference=f"ref-{sent.kind.value}"))
+    add(store, "1", TRIGGER, NoticeKind.UPDATE, RESOLVE)
+    with delivering(store, {"ops": ops}, clock):
+        store.wait_for(("1-resolve-ops", "sent"))
+    assert ops.earlier == ["", "ref-trigger", "ref-trigger"]
+
+
+def test_a_reminder_with_a_resolve_behind_it_is_dropped(store: Watched, clock: MovedClock) -> None:
+    ops = Told()
+    add(store, "1", TRIGGER, NoticeKind.REMINDER, RESOLVE)
+    with delivering(store, {"ops": ops}, clock):
+        store.wait_for(("1-reminder-ops", "dropped"), ("1-resolve-ops", "sent"))
+    assert ops.notices == ["1-trigger-ops", "1-resolve-ops"]
+
+
+def test_what_a_channel_refuses_for_good_goes_to_its_fallback_with_why(store: Watched, clock: MovedClock) -> None:
+    def refuse(_: Notice) -> Receipt:
+        raise Permanent("answered 404: no_service")
+
+    seen: list[Notice] = []
+
+    def take(sent: Notice) -> Receipt:
+        seen.append(sent)
+        return Receipt(200)
+
+    first, last = (replace(notice("1", kind, "ops"), fallback="mail") for kind in (TRIGGER, RESOLVE))
+    put(store, ("ops", first), ("ops", last))
+    with delivering(store, {"ops": Told(refuse), "mail": Told(take)}, clock) as delivery:
+        store.wait_for(("1-resolve-ops", "parked"))
+        delivery.wake()
+        store.wait_for(*((row.id, "sent") for row in store.outbox() if row.channel == "mail"))
+        assert delivery.broken == {"ops": "the notice before it was never delivered"}
+    assert [one.kind for one in seen] == [TRIGGER, RESOLVE]
+    assert "ops could not be told: answered 404: no_service" in seen[0].note
+
+
+def test_a_channel_keeps_below_the_limit_of_its_service(store: Watched, clock: MovedClock) -> None:
+    ops = Told()
+    for number in range(5):
+        add(store, str(number), TRIGGER)
+    delivery = Delivery(store, {"ops": ops}, clock, Hasty(0.0), per_minute={"ops": 2})
+    delivery.start()
+    store.wait_for(("0-trigger-ops", "sent"), ("1-trigger-ops", "sent"))
+    clock.advance(60.0)
+    delivery.wake()
+    store.wait_for(("3-trigger-ops", "sent"))
+    delivery.close(0.2)
+    assert len(ops.notices) == 4
+
+
+def test_a_service_that_forgets_is_told_all_that_stands_again(store: Watched, clock: MovedClock) -> None:
+    class Forgetful(Told):
+        repeat_every_s = 60.0
+        repeat_resolved_s = 300.0
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.repeated: list[list[str]] = []
+            self.again = threading.Semaphore(0)
+
+        async def repeat(self, notices: Sequence[Notice]) -> None:
+            self.repeated.append([one.id for one in notices])
+            self.again.release()
+
+    alertmanager = Forgetful()
+    add(store, "1", TRIGGER)
+    add(store, "2", TRIGGER, RESOLVE)
+    with delivering(store, {"ops": alertmanager}, clock) as delivery:
+        assert alertmanager.again.acquire(timeout=20)
+        clock.advance(400.0)
+        delivery.wake()
+        assert alertmanager.again.acquire(timeout=20)
+    assert [sorted(ids) for ids in alertmanager.repeated] == [["1-trigger-ops", "2-resolve-ops"], ["1-trigger-ops"]]
+
+
+def test_where_others_share_the_outbox_an_unknown_channel_is_left_to_them_for_a_while(
+    store: Watched, clock: MovedClock
+) -> None:
+    fresh = replace(notice("1", TRIGGER, "new"), at=AT)
+    put(store, ("new", fresh))
+    delivery = Delivery(store, {"ops": Told()}, clock, Hasty(0.0), patient=True)
+    delivery.start()
+    store.wait_for(("1-trigger-new", "postponed"))
+    delivery.close(1.0)
+    assert store.pending() == {"new": 1}

@@ -163,7 +163,7 @@ class Lane:
     async def _fail(self, entry: Entry, fault: DeliveryFault) -> None:
         self._tallies.failed[self.channel] += 1
         now = await self._ask(self._outbox.now)
-        again_at = next_attempt(entry.attempts, fault, now, self._rng)
+        again_at = next_attempt(entry.attempts + 1, fault, now, self._rng)
         if again_at is None:
             await self._park(entry, describe(fault))
             return

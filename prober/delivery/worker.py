@@ -178,7 +178,7 @@ class Delivery:
         # One after another: of each incident only the first row can be claimed.
         while entry := self._outbox.claim(channel, self._owner, LEASE_S):
             now = self._outbox.now()
-            if now - entry.notice.at < self._patience_s:
+            if self._patience_s and now - entry.notice.at < self._patience_s:
                 self._outbox.postpone(entry.id, self._owner, now + GLANCE_S, NO_CHANNEL)
                 continue
             self._outbox.park(entry.id, self._owner, NO_CHANNEL, entry.notice.fallback, NO_CHANNEL)

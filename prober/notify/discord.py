@@ -48,18 +48,22 @@ class Sender:
     async def send(self, notice: Notice, earlier: str = "") -> Receipt:
         """Update the incident's first message, and post. Raises Retryable or Permanent."""
         said = payload(notice)
-        if _MESSAGE_ID.fullmatch(earlier):
-            # The update first: it may be repeated when the post fails, a post may not.
-            updated = await self._poster.ask(_url(self._url, f"/messages/{earlier}"), said, method="PATCH")
-            if not updated.is_success and updated.status != 404:  # one that was deleted needs no update
-                raise _fault(updated)
+        first = earlier if _MESSAGE_ID.fullmatch(earlier) and await self._updates(earlier, said) else ""
         answer = await self._poster.ask(_url(self._url, "", wait="true"), said)
         if not answer.is_success:
             raise _fault(answer)
         made = str(answer.fields.get("id", ""))
         if not _MESSAGE_ID.fullmatch(made):
             raise Permanent(f"answered {answer.status}, but not as Discord does: {answer.text}")
-        return Receipt(answer.status, "", earlier or made)
+        return Receipt(answer.status, "", first or made)
+
+    async def _updates(self, first: str, said: dict[str, Any]) -> bool:
+        """Whether the first message is still there to be updated."""
+        # Before the post: an update may be repeated when the post fails, a post may not.
+        answer = await self._poster.ask(_url(self._url, f"/messages/{first}"), said, method="PATCH")
+        if answer.may_pass:
+            raise _fault(answer)
+        return answer.is_success
 
     async def close(self) -> None:
         """Give up the connection."""

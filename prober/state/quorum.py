@@ -75,8 +75,9 @@ def weigh(states: Mapping[str, State], fresh: Collection[str], expected: Collect
         return View(Outlook.UNMONITORED if states else Outlook.UNKNOWN, 0.0, down, up, absent)
     if not settled:
         return View(Outlook.UNKNOWN, absent=absent)
-    outlook = _outlook(settled, needed(quorum, len(settled)))
-    return View(outlook, _since(outlook, settled, needed(quorum, len(settled))), down, up, absent)
+    need = needed(quorum, len(heard))  # one that has not settled yet does not say down
+    outlook = _outlook(settled, need)
+    return View(outlook, _since(outlook, settled, need), down, up, absent)
 
 
 def _outlook(settled: Mapping[str, State], need: int) -> Outlook:

@@ -157,11 +157,10 @@ class Database:
             with self._translated():
                 self._bring_forward()
         except (StoreFault, OSError) as fault:
-            self.close()
             raise UserFault(f"the store {self.label} cannot be used: {describe(fault)}") from None
-        except UserFault:
-            self.close()
-            raise
+        finally:
+            if not self._ready:
+                self.close()
 
     def _prepare(self) -> None:
         if self._ready:

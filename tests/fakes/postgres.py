@@ -53,6 +53,11 @@ class Postgres:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
+    @property
+    def pid(self) -> int:
+        """The process that takes connections."""
+        return int(self._server.get_pid())
+
     def pids(self, url: str) -> list[int]:
         """The processes that serve the connections to a database."""
         name = url.partition("@/")[2].partition("?")[0]
@@ -67,6 +72,14 @@ class Postgres:
         finally:
             with self._server._lock:
                 self._server.ensure_postgres_running()
+
+    def demand_password(self, role: str, password: str) -> None:
+        """Make ``role`` one that has to show a password."""
+        if not self.run(f"SELECT 1 FROM pg_roles WHERE rolname = '{role}'"):
+            self.run(f"CREATE ROLE {role} LOGIN PASSWORD '{password}'")
+            rules = Path(self.run("SHOW hba_file")[0][0])
+            rules.write_text(f"local all {role} scram-sha-256\n{rules.read_text()}")
+            self.run("SELECT pg_reload_conf()")
 
     def control(self, *arguments: str) -> None:
         """Run ``pg_ctl``."""

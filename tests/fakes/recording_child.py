@@ -8,13 +8,15 @@ import sys
 import threading
 
 from fakes.alerts import REGION, Way, check, runs
-from prober.alerting import Recorder
+from prober.alerting import Recorder, Roster, Surroundings
 from prober.delivery import Delivery
-from prober.model import Verdict
+from prober.model import AlertPolicy, Verdict
 from prober.notify import slack
 from prober.secret import Secret
 from prober.state import State
 from prober.store import Store
+
+UNFLAPPING = AlertPolicy(down_after=3, up_after=2, flapping=None)
 
 
 def say(line: str) -> None:
@@ -35,11 +37,17 @@ def main(path: str, url: str, letters: str) -> None:
     latest = store.results("shop", limit=1)
     first = int(latest[0].run_id.rpartition("-")[2]) + 1 if latest else 0
     sender = slack.Sender(slack.Spec(kind="slack", webhook_url=Secret(url)))
-    delivery = Delivery(store, {"ops": sender})
-    recorder = Recorder(store, REGION, on_state=on_state, on_notices=delivery.wake, linger_s=0.0)
+    delivery = Delivery(store, {"ops": sender}, owner="child")
+    store.release("child")
+    around = Surroundings(
+        on_state=on_state,
+        on_notices=lambda _: delivery.wake(),
+        freshness_s=lambda _: 1e12,  # these runs were long ago, and count all the same
+    )
+    recorder = Recorder(store, Store.in_memory(), REGION, around, linger_s=0.0)
     delivery.start()
-    recorder.start([check()], [Way(("ops",))])
-    for number, result in enumerate(runs(check(), letters[first:], first), first):
+    recorder.start(Roster.of([check(alert=UNFLAPPING)], [Way(("ops",))]))
+    for number, result in enumerate(runs(check(alert=UNFLAPPING), letters[first:], first), first):
         running.append(number)
         committed.clear()
         recorder.put(result)

@@ -45,7 +45,7 @@ def test_a_message_that_was_deleted_at_discord_does_not_cost_the_notice() -> Non
     with receiver() as service:
         service.answers.append(Answer(404, b'{"code": 10008, "message": "Unknown Message"}'))
         service.always = Answer(200, taken("discord"))
-        send(http_sender("discord", service.url), RESOLVE, "41")
+        assert send(http_sender("discord", service.url), RESOLVE, "41").reference == "42"
         assert [one.method for one in service.posted] == ["PATCH", "POST"]
 
 
@@ -160,6 +160,6 @@ def test_a_public_url_holds_no_credentials(url: str) -> None:
 
 
 def test_a_refusal_at_discord_for_other_reasons_is_permanent(httpx_mock: HTTPXMock) -> None:
-    httpx_mock.add_response(status_code=403, json={"code": 50013})
+    httpx_mock.add_response(status_code=403, json={"code": 50013}, is_reusable=True)
     assert isinstance(fault(http_sender("discord"), RESOLVE, "41"), Permanent)
     assert discord.payload(TRIGGER)["embeds"]

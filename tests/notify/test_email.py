@@ -84,8 +84,9 @@ def part_of(message: EmailMessage, kind: str) -> str:
 
 def test_what_follows_refers_to_the_incidents_first() -> None:
     mailbox = Mailbox()
-    deliver(mailbox, TRIGGER, REMINDER, RESOLVE)
+    receipts = deliver(mailbox, TRIGGER, REMINDER, RESOLVE)
     first, *later = mailbox.messages
+    assert {receipt.reference for receipt in receipts} == {first["Message-ID"]}
     assert "References" not in first
     for message in later:
         assert message["References"] == message["In-Reply-To"] == first["Message-ID"]

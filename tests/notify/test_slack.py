@@ -57,9 +57,9 @@ def test_a_later_notice_updates_the_first_message_and_answers_in_its_thread() ->
     assert (reply.path, reply.body["thread_ts"]) == ("/api/chat.postMessage", "1700000000.000100")
 
 
-@pytest.mark.parametrize("code", ["message_not_found", "cant_update_message", "edit_window_closed"])
+@pytest.mark.parametrize("code", ["message_not_found", "edit_window_closed", "channel_not_found"])
 def test_a_first_message_that_is_gone_is_replaced_by_a_new_one(code: str) -> None:
-    receipt, posted = conversation(said_no(code), earlier=FIRST)
+    receipt, posted = conversation(said_no(code), earlier="C9/1600000000.1")
     assert [one.path for one in posted] == ["/api/chat.update", "/api/chat.postMessage"]
     assert "thread_ts" not in posted[1].body
     assert receipt.reference == FIRST

@@ -92,7 +92,7 @@ class Sender:
             kind = Permanent if lacks else Retryable
             raise kind(self._shown(f"{type(fault).__name__}: {describe(fault)}")) from None
         lacking = "".join(f"; {who} was refused: {answer.code} {answer.message}" for who, answer in refused.items())
-        return Receipt(250, self._shown(said + lacking), str(message["Message-ID"]))
+        return Receipt(250, self._shown(said + lacking), str(message["References"] or message["Message-ID"]))
 
     async def close(self) -> None:
         """Nothing is kept open."""

@@ -26,26 +26,6 @@ _PASSING = frozenset(
         "team_added_to_org",
     }
 )
-_GONE = frozenset(
-    {
-        "message_not_found",
-        "thread_not_found",
-        "cant_update_message",
-        "edit_window_closed",
-        "cannot_reply_to_message",
-        "restricted_action_thread_locked",
-        "restricted_action_non_threadable_channel",
-    }
-)
-"""The first message is not there any more, or cannot be changed or answered: the notice stands alone then."""
-
-
-class Refused(Permanent):
-    """Slack said no, with one of its codes."""
-
-    def __init__(self, code: str, text: str) -> None:
-        self.code = code
-        super().__init__(text)
 
 
 class Bot:
@@ -64,13 +44,8 @@ class Bot:
         """Post ``notice``, in the thread of ``earlier`` where there is one. Raises Retryable or Permanent."""
         channel, _, first = earlier.partition("/")
         said = message(notice)
-        if first:
-            # The update first: it may be repeated when the reply fails, a reply may not.
-            if await self._reaches("chat.update", {"channel": channel, "ts": first, **said}):
-                reply = {"channel": channel, "thread_ts": first, **said}
-                if await self._reaches("chat.postMessage", reply):
-                    return Receipt(200, "told in its thread", earlier)
-            earlier = ""
+        if first and await self._follows(channel, first, said):
+            return Receipt(200, "told in its thread", earlier)
         answer = await self._call("chat.postMessage", {"channel": self._channel, **said})
         told = answer.fields
         return Receipt(answer.status, "", f"{told.get('channel', self._channel)}/{told.get('ts', '')}")
@@ -79,14 +54,14 @@ class Bot:
         """Give up the connection."""
         await self._poster.close()
 
-    async def _reaches(self, method: str, payload: dict[str, Any]) -> bool:
-        """Whether there was a message to update or answer."""
+    async def _follows(self, channel: str, first: str, said: dict[str, Any]) -> bool:
+        """Whether the first message could be updated and answered; it may be gone, locked or in another workspace."""
         try:
-            await self._call(method, payload)
-        except Refused as refused:
-            if refused.code in _GONE:
-                return False
-            raise
+            # The update first: it may be repeated when the reply fails, a reply may not.
+            await self._call("chat.update", {"channel": channel, "ts": first, **said})
+            await self._call("chat.postMessage", {"channel": channel, "thread_ts": first, **said})
+        except Permanent:
+            return False  # what else is wrong will be told of the message that stands alone
         return True
 
     async def _call(self, method: str, payload: dict[str, Any]) -> Answer:
@@ -99,4 +74,4 @@ class Bot:
         code = self._poster.shown(str(told.get("error", "")))
         if code in _PASSING:
             raise Retryable(f"{method}: {code}", answer.after_s)
-        raise Refused(code, f"{method}: {code or f'not as Slack answers: {answer.text}'}")
+        raise Permanent(f"{method}: {code or f'not as Slack answers: {answer.text}'}")
