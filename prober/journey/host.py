@@ -25,7 +25,8 @@ from prober.journey.wire import Job, Ledger
 from prober.model import Observation
 from prober.secret import Redactor, secrets_in
 
-TEARDOWN_S = 5.0  # of a run's budget, kept for evidence and clean-up steps; a quarter of short budgets
+TEARDOWN_S = 10.0  # of a run's budget, kept for evidence and clean-up steps; a quarter of short budgets
+LOOKING = 0.4  # of that, the most that evidence of a step that was cut may take before the clean-up steps begin
 STUBBORN_S = 0.5  # how long a journey that ignores its cancellation is asked again
 
 
@@ -137,7 +138,7 @@ async def _run(job: Job, act: Act, tell: Emit, until: float, ledger: Ledger) -> 
     teardown_s = min(TEARDOWN_S, job.budget_s / 4)
     await asyncio.wait({task}, timeout=until - teardown_s - time.monotonic())
     if not task.done():
-        run.expired = True
+        run.expire(teardown_s * LOOKING)
         task.cancel()
         await asyncio.wait({task}, timeout=teardown_s * 0.8)
     if not task.done():
