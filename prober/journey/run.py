@@ -76,6 +76,7 @@ class Run:
         self._watcher = watcher
         self._steps: list[StepRecord] = []
         self._examined: BaseException | None = None
+        self._look_until = math.inf
         self._measures = 0
         self._began = time.monotonic()
         self._aside_s = 0.0
@@ -93,6 +94,11 @@ class Run:
 
     async def logged_in(self, place: Any, log_in: Callable[[Any], Awaitable[object]], name: str, for_: str) -> bool:
         return await self.sessions.ensure(place, log_in, name, parse_duration(for_))
+
+    def expire(self, looking_s: float) -> None:
+        """Say that the journey's time is over, and how long we may look into that before its clean-up has its turn."""
+        self.expired = True
+        self._look_until = time.monotonic() + looking_s
 
     def begin(self, name: str, always: bool, critical: bool) -> StepRecord:
         if self.expired and not always:
@@ -112,10 +118,11 @@ class Run:
         try:
             with self.aside():
                 if failure is None:
-                    await self._watcher.settle(step)
+                    if not self.expired:  # else what time is left belongs to the clean-up
+                        await self._watcher.settle(step)
                 elif fault is not self._examined:  # an outer step sees the fault of its inner one again
                     self._examined = fault
-                    failure = await self._watcher.examine(step, failure)
+                    failure = await self._examine(step, failure)
         finally:  # also when the journey's time ends while we look
             forgiven = failure is not None and _forgivable(step, failure)
             self._record(step, failure, duration_s, forgiven)
@@ -179,6 +186,14 @@ class Run:
         if isinstance(fault, asyncio.CancelledError) and self.expired:
             return Failure(Reason.DEADLINE, "the journey's time was over")
         return self._watcher.explain(fault)
+
+    async def _examine(self, step: StepRecord, failure: Failure) -> Failure:
+        left_s = self._look_until - time.monotonic()
+        try:
+            async with asyncio.timeout(max(0.0, left_s) if math.isfinite(left_s) else None):
+                return await self._watcher.examine(step, failure)
+        except TimeoutError:
+            return failure
 
     def _record(self, step: StepRecord, failure: Failure | None, duration_s: float, forgiven: bool) -> None:
         failed = Verdict.DEGRADED if forgiven else Verdict.DOWN

@@ -227,7 +227,7 @@ def test_clean_up_steps_run_when_the_time_is_over_and_hide_nothing(browser: Brow
                 async with step("Not entered"):
                     measure("never", 1)
         """,
-        timeout_s=4,
+        timeout_s=6,
     )
     assert seen.failure is not None
     assert (seen.failure.reason, seen.failure.message.partition(":")[0]) == (Reason.DEADLINE, "Work")
