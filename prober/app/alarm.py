@@ -45,6 +45,7 @@ class Alarm:
     _twin: bool = False
     _beaten_at: float = float("-inf")
     _deliveries: tuple[Delivery, ...] = field(default=())
+    _open: dict[str, tuple[Incident, ...]] = field(default_factory=dict)
 
     def open(self, loaded: Loaded) -> None:
         """Open the stores. Raises UserFault where a store of our own cannot be used."""
@@ -65,7 +66,7 @@ class Alarm:
             self.region,
             Surroundings(
                 on_state=self.on_state,
-                on_notices=lambda spare: self._deliveries[spare].wake(),
+                on_notices=self._on_notices,
                 troubles=self._troubles,
                 links=self._links,
                 freshness_s=freshness_s,
@@ -133,6 +134,21 @@ class Alarm:
         """Channels that refuse for good, and why."""
         return {name: why for delivery in self._deliveries for name, why in delivery.broken.items()}
 
+    @property
+    def incidents(self) -> tuple[Incident, ...]:
+        """Those that are not finished, as of a few seconds ago."""
+        return tuple(incident for found in dict(self._open).values() for incident in found)
+
+    @property
+    def current(self) -> Store:
+        """Where incidents are at the moment: the spare while the store is away."""
+        return self.spare if self.recorder.away else self.store
+
+    @property
+    def key(self) -> bytes | None:
+        """What signs the links in notices; None until the store has been in reach."""
+        return self._key
+
     # What it is made of.
 
     def _delivery(self, store: Store, config: Config) -> Delivery:
@@ -173,6 +189,17 @@ class Alarm:
             self._beaten_at = now
         except StoreFault as fault:
             _log.debug("the region's sign of life was not taken", error=describe(fault))
+        self._note_open()
+
+    def _on_notices(self, spare: bool) -> None:
+        self._deliveries[spare].wake()
+        self._note_open()
+
+    def _note_open(self) -> None:
+        """Look what is open. Of a store that is away it is shown what was open when it went."""
+        for name, store in (("spare", self.spare), *(() if self.recorder.away else (("store", self.store),))):
+            with contextlib.suppress(StoreFault):
+                self._open[name] = store.open_incidents()
 
     def _links(self, incident: Incident) -> tuple[tuple[str, str], ...]:
         """The pages to acknowledge and to silence; none where nobody could reach them."""
