@@ -26,7 +26,6 @@ from figures import POOL, conclude, pool, ready, run, workers_below
 from rich.console import Console
 from rich.table import Table
 
-from prober.journey.memory import tree_bytes
 from prober.probes import Pooled
 from prober.probes.browser import BrowserSettings
 
@@ -66,7 +65,7 @@ class Sample:
 
     runs: int
     pool_mib: float
-    """Worker, driver and browser: proportional share."""
+    """Worker, driver and browser: what they made, without the programs they share with every other browser here."""
     own_mib: float
     """The prober's own process: resident."""
     processes: int
@@ -93,9 +92,19 @@ def least_bytes(prober: int) -> int:
     """What the pool takes at rest: the least of some looks."""
     seen = []
     for _ in range(LOOKS if workers_below(prober) else 1):
-        seen.append(sum(tree_bytes(pid) for pid in workers_below(prober)))
+        members = (one for pid in workers_below(prober) for one in psutil.Process(pid).children(recursive=True))
+        seen.append(sum(made_bytes(pid) for pid in (*workers_below(prober), *(one.pid for one in members))))
         time.sleep(LOOK_EVERY_S)
     return min(seen)
+
+
+def made_bytes(pid: int) -> int:
+    """Anonymous and shared memory of a process, by its proportional share; not the files it maps."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:  # it has ended
+        return 0
+    return sum(int(line.split()[1]) << 10 for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:")))
 
 
 def is_zombie(process: psutil.Process) -> bool:

@@ -26,7 +26,7 @@ from prober.model import Observation
 from prober.secret import Redactor, secrets_in
 
 TEARDOWN_S = 10.0  # of a run's budget, kept for evidence and clean-up steps; a quarter of short budgets
-LOOKING = 0.4  # of that, the most that evidence of a step that was cut may take before the clean-up steps begin
+LOOKING = 0.5  # of that, the most that evidence of a step that was cut may take before the clean-up steps begin
 STUBBORN_S = 0.5  # how long a journey that ignores its cancellation is asked again
 
 

@@ -76,7 +76,7 @@ class Run:
         self._watcher = watcher
         self._steps: list[StepRecord] = []
         self._examined: BaseException | None = None
-        self._look_until = math.inf
+        self._look_until: float | None = None
         self._measures = 0
         self._began = time.monotonic()
         self._aside_s = 0.0
@@ -122,7 +122,7 @@ class Run:
                         await self._watcher.settle(step)
                 elif fault is not self._examined:  # an outer step sees the fault of its inner one again
                     self._examined = fault
-                    failure = await self._examine(step, failure)
+                    failure = await self._watcher.examine(step, failure)
         finally:  # also when the journey's time ends while we look
             forgiven = failure is not None and _forgivable(step, failure)
             self._record(step, failure, duration_s, forgiven)
@@ -143,6 +143,11 @@ class Run:
             yield
         finally:
             self._aside_s += time.monotonic() - began
+
+    @property
+    def looking_s(self) -> float | None:
+        """How long evidence of a failure may still take; None where the journey's time is not over."""
+        return None if self._look_until is None else max(0.0, self._look_until - time.monotonic())
 
     @property
     def began(self) -> float:
@@ -186,14 +191,6 @@ class Run:
         if isinstance(fault, asyncio.CancelledError) and self.expired:
             return Failure(Reason.DEADLINE, "the journey's time was over")
         return self._watcher.explain(fault)
-
-    async def _examine(self, step: StepRecord, failure: Failure) -> Failure:
-        left_s = self._look_until - time.monotonic()
-        try:
-            async with asyncio.timeout(max(0.0, left_s) if math.isfinite(left_s) else None):
-                return await self._watcher.examine(step, failure)
-        except TimeoutError:
-            return failure
 
     def _record(self, step: StepRecord, failure: Failure | None, duration_s: float, forgiven: bool) -> None:
         failed = Verdict.DEGRADED if forgiven else Verdict.DOWN

@@ -105,7 +105,7 @@ def test_a_hung_page_is_told_as_such_with_a_screenshot_before_the_deadline(brows
                 await page.title()
                 await page.evaluate("document.title")
         """,
-        timeout_s=5,
+        timeout_s=8,
         artifacts=True,
     )
     assert time.monotonic() - started < 20

@@ -106,9 +106,13 @@ class BrowserAct:
         if page and hung:
             failure = await self._revive(page, failure, limit_s)
         if failure.reason is not Reason.BROWSER_CRASH:
-            await self._dossier.picture(self._current(), step, failed=True)
-            await self._flush()
+            # What is wrong is known; where the journey's time is over, the rest must leave some to its clean-up.
+            await within(self._run.looking_s if self._run else None, self._look_at(step))
         return failure
+
+    async def _look_at(self, step: StepRecord | None) -> None:
+        await self._dossier.picture(self._current(), step, failed=True)
+        await self._flush()
 
     async def finish(self, seen: Callable[[], Observation]) -> Mapping[str, Any]:
         await self._flush()
