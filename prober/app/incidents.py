@@ -8,11 +8,11 @@ from typing import Any
 from rich.table import Table
 
 from prober.app.beside import SHORT, find_id, person, store_beside
-from prober.app.listing import cell, echo, echo_json, lasting, open_table, stamp
+from prober.app.listing import cell, echo, echo_json, open_table, stamp
 from prober.clock import iso
 from prober.config import Loaded
 from prober.faults import UserFault
-from prober.model import Condition, Incident
+from prober.model import Condition, Incident, format_lasting
 from prober.store import Store
 
 RECENT = 1_000
@@ -93,7 +93,7 @@ def _table(incidents: Sequence[Incident], now: float) -> Table:
             cell(incident.condition.value, _STYLES.get(incident.condition, "yellow")),
             cell(place_of(incident)),
             cell(stamp(incident.opened_at)),
-            cell(lasting((incident.closed_at or now) - incident.opened_at)),
+            cell(format_lasting((incident.closed_at or now) - incident.opened_at)),
             cell(state_of(incident)),
             cell(incident.message, "dim"),
             style="dim" if incident.finished else None,

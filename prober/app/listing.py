@@ -49,11 +49,6 @@ def stamp(wall: float) -> str:
     return datetime.fromtimestamp(wall, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
-def lasting(seconds: float) -> str:
-    """A stretch of time, to the second."""
-    return format_duration(float(max(0, round(seconds))))
-
-
 def echo(what: RenderableType) -> None:
     """Print to standard output."""
     console().print(what)

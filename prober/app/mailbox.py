@@ -8,10 +8,11 @@ from typing import Any
 from rich.table import Table
 
 from prober.app.beside import SHORT, SHORTEST, store_beside
-from prober.app.listing import cell, echo, echo_json, lasting, open_table, stamp
+from prober.app.listing import cell, echo, echo_json, open_table, stamp
 from prober.clock import iso
 from prober.config import Loaded
 from prober.faults import UserFault
+from prober.model import format_lasting
 from prober.store import OutboxRow
 
 STATUSES = ("pending", "sent", "parked", "dropped")
@@ -61,7 +62,7 @@ def _table(rows: Sequence[OutboxRow], now: float) -> Table:
 
 
 def _fate(row: OutboxRow, now: float) -> str:
-    again = f"again in {lasting(row.due_at - now)}" if row.status == "pending" and row.due_at > now else ""
+    again = f"again in {format_lasting(row.due_at - now)}" if row.status == "pending" and row.due_at > now else ""
     return "; ".join(filter(None, (row.detail, again)))
 
 

@@ -11,11 +11,11 @@ from typing import Any
 
 from prober.alerting.setting import PROBER, REGION, UNMONITORED
 from prober.app.beside import SHORT, find_id, nearest, person, store_beside
-from prober.app.listing import cell, echo, echo_json, lasting, open_table, stamp
+from prober.app.listing import cell, echo, echo_json, open_table, stamp
 from prober.clock import iso
 from prober.config import Config, Loaded, Maintenance
 from prober.faults import UserFault
-from prober.model import Check, Hush, HushKind
+from prober.model import Check, Hush, HushKind, format_lasting
 from prober.store import Store
 
 LONGEST_S = 366 * 86_400.0
@@ -102,7 +102,7 @@ def _start(request: Request, now: float) -> float:
     except (ValueError, OverflowError, OSError):
         raise UserFault(f"--at {request.at}: expected a date and time such as 2026-12-24T22:00") from None
     if starts_at < now:
-        raise UserFault(f"--at {request.at}: that was {lasting(now - starts_at)} ago; leave it out to begin now")
+        raise UserFault(f"--at {request.at}: that was {format_lasting(now - starts_at)} ago; leave it out to begin now")
     return starts_at
 
 
@@ -145,8 +145,8 @@ def _covers(request: Request, check: Check) -> bool:
 def _added(hush: Hush, fitting: Sequence[str], now: float) -> str:
     shown = ", ".join(fitting[:5]) + (", ..." if len(fitting) > 5 else "")
     checks = f"{len(fitting)} {'check' if len(fitting) == 1 else 'checks'} ({shown})" if fitting else _subject(hush)
-    begin = f"from {stamp(hush.starts_at)}, in {lasting(hush.starts_at - now)}, " if hush.starts_at > now else ""
-    lasts = f"for {lasting(hush.ends_at - hush.starts_at)}, until {stamp(hush.ends_at)}"
+    begin = f"from {stamp(hush.starts_at)}, in {format_lasting(hush.starts_at - now)}, " if hush.starts_at > now else ""
+    lasts = f"for {format_lasting(hush.ends_at - hush.starts_at)}, until {stamp(hush.ends_at)}"
     short = hush.id[:SHORT]
     return f"{hush.kind.value} {short}: {checks} {begin}{lasts}; end it by: prober {hush.kind.value} end {short}"
 
@@ -157,13 +157,15 @@ def _subject(choice: Hush | Maintenance) -> str:
 
 def _row(hush: Hush, now: float) -> tuple[str, ...]:
     begun = hush.starts_at <= now
-    when = f"now, for {lasting(hush.ends_at - now)} more" if begun else f"in {lasting(hush.starts_at - now)}"
+    when = (
+        f"now, for {format_lasting(hush.ends_at - now)} more" if begun else f"in {format_lasting(hush.starts_at - now)}"
+    )
     return (hush.id[:SHORT], when, stamp(hush.ends_at), _subject(hush), hush.reason, hush.by)
 
 
 def _window_row(window: Maintenance, now: float) -> tuple[str, ...]:
     if window.schedule:
-        when, until = f"{window.schedule} {window.timezone}", f"{lasting(window.duration or 0.0)} later"
+        when, until = f"{window.schedule} {window.timezone}", f"{format_lasting(window.duration or 0.0)} later"
     else:
         when, until = f"{window.start} {window.timezone}", f"{window.end} {window.timezone}"
     when = f"now ({when})" if window.active(now) else when

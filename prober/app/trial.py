@@ -10,12 +10,12 @@ from importlib import import_module
 
 from prober.app.assemble import redactor_for
 from prober.app.beside import nearest
-from prober.app.listing import cell, echo, lasting, open_table
+from prober.app.listing import cell, echo, open_table
 from prober.app.logs import configure_logs
 from prober.clock import Clock, SystemClock
 from prober.config import Config, Loaded, Route
 from prober.faults import ConfigFault, DeliveryFault, UserFault, describe
-from prober.model import Notice, NoticeKind
+from prober.model import Notice, NoticeKind, format_lasting
 from prober.notify import CHANNELS, Channel, Notifier, Receipt
 
 ATTEMPT_S = 15.0
@@ -91,7 +91,7 @@ async def _send(name: str, spec: Channel, notifier: Notifier, notice: Notice, ea
         async with asyncio.timeout(ATTEMPT_S):
             receipt = await notifier.send(notice, earlier)
     except TimeoutError:
-        echo(cell(f"{head} not taken: no answer within {lasting(ATTEMPT_S)}", "bold red"))
+        echo(cell(f"{head} not taken: no answer within {format_lasting(ATTEMPT_S)}", "bold red"))
         return None
     except DeliveryFault as fault:
         echo(cell(f"{head} not taken: {describe(fault)}", "bold red"))
@@ -127,7 +127,7 @@ def _ways(config: Config, channel: str) -> Iterator[str]:
             yield f"route {number} ({selects})"
         for step in route.escalate:
             if channel in step.channels:
-                yield f"route {number} ({selects}) after {lasting(step.after)} without an acknowledgement"
+                yield f"route {number} ({selects}) after {format_lasting(step.after)} without an acknowledgement"
         if channel == route.fallback:
             yield f"route {number} where another channel refuses"
     if channel in config.selfwatch.channels:

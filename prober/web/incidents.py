@@ -17,7 +17,8 @@ from starlette.responses import HTMLResponse, Response
 
 from prober.clock import Clock
 from prober.faults import Retryable
-from prober.web.pages import lasting, stamp, templates
+from prober.model import format_lasting
+from prober.web.pages import stamp, templates
 from prober.web.signing import ACTIONS
 from prober.web.view import Matter, Replies, View
 
@@ -114,7 +115,7 @@ class _Pages:
             incident=incident,
             others=matter.others,
             now=now,
-            lasted=lasting((now if ended is None else ended) - incident.opened_at),
+            lasted=format_lasting((now if ended is None else ended) - incident.opened_at),
             choices={value: words for value, (_, words) in self.choices().items()},
             name_chars=NAME_CHARS,
             complaint=complaint,

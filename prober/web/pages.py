@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from prober.clock import iso
-from prober.model import format_duration
+from prober.model import format_duration, format_lasting
 
 
 def templates() -> Environment:
@@ -19,15 +19,10 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(duration=format_duration, iso=iso, stamp=stamp, lasting=lasting)
+    environment.filters.update(duration=format_duration, iso=iso, stamp=stamp, lasting=format_lasting)
     return environment
 
 
 def stamp(wall: float) -> str:
     """A moment to the minute: ``2026-12-24 22:00 UTC``."""
     return datetime.fromtimestamp(wall, UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def lasting(seconds: float) -> str:
-    """A stretch of time to the second, never less than none: clocks may differ."""
-    return format_duration(float(max(0, round(seconds))))
