@@ -47,6 +47,7 @@ def live(arguments: list[str], lines: int) -> tuple[list[str], bool]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(240)
 def test_ten_kills_lose_no_transition_incident_notice_or_count(tmp_path: Path) -> None:
     rng = random.Random(20_26)
     letters = "".join(rng.choice(["uuu", "ddd", "dddd", "uu", "d", "u", "?", "g", "dudu"]) for _ in range(400))
