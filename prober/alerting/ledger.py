@@ -168,9 +168,16 @@ class Ledger:
         self._looked_at = self.away_since
         self._moving = True
         _log.error("the store is away: results are spooled, alerts go by this region's own view", error=describe(fault))
+        try:
+            self.spare.commit(self.states())  # what other checks depend on must be known there too
+        except StoreFault as unkept:
+            _log.warning("the spare store does not answer", error=describe(unkept))
 
     def _return(self, contact_since: float) -> None:
         self.store.commit(self.states())  # first, so that what is decided next rests on the truth
+        # The next time that the spare is needed it must not begin with what was true the last time.
+        stale = tuple((str(state["check_id"]), str(state["region"])) for state in self.spare.states())
+        self.spare.commit(Batch(self.region, secrets.token_hex(8), forgotten=stale))
         self.away_since, self.contact_since = None, contact_since
         known: Mapping[str, Incident] = {one.id: one for one in self.store.open_incidents()}
         self.told.clear()

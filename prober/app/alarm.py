@@ -25,6 +25,7 @@ from prober.store import Store, StoreFault, open_store
 from prober.web import incident_links
 
 REGION_LEASE_S = 60.0
+BEAT_S = 15.0
 SELF = "prober"
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
@@ -42,6 +43,7 @@ class Alarm:
     _key: bytes | None = None
     _public_url: str | None = None
     _twin: bool = False
+    _beaten_at: float = float("-inf")
     _deliveries: tuple[Delivery, ...] = field(default=())
     _open: dict[str, tuple[Incident, ...]] = field(default_factory=dict)
 
@@ -177,9 +179,14 @@ class Alarm:
         return found
 
     def _beat(self) -> None:
+        now = self.clock.monotonic()
+        if now - self._beaten_at < BEAT_S:
+            return
         try:
-            self._twin = not self.store.beat(self.region, self._instance, REGION_LEASE_S)
             self._key = self._key or self.store.signing_key()
+            if self.store.shared:
+                self._twin = not self.store.beat(self.region, self._instance, REGION_LEASE_S)
+            self._beaten_at = now
         except StoreFault as fault:
             _log.debug("the region's sign of life was not taken", error=describe(fault))
         self._note_open()

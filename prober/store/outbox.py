@@ -88,7 +88,7 @@ class Outbox(Database):
         return self._settle(notice_id, owner, DROPPED, at, detail=codec.text(why))
 
     def postpone(self, notice_id: str, owner: str, due_at: float, error: str) -> bool:
-        """An attempt failed; the next may be made at ``due_at``."""
+        """An attempt failed; the next may be made at ``due_at``, by the store's clock."""
         values = {"due_at": due_at, "detail": codec.text(error), "attempts": _box.c.attempts + 1}
         with self._writing() as connection:
             return _change(connection, notice_id, owner, **values) is not None

@@ -105,7 +105,7 @@ def test_a_hung_page_is_told_as_such_with_a_screenshot_before_the_deadline(brows
                 await page.title()
                 await page.evaluate("document.title")
         """,
-        timeout_s=5,
+        timeout_s=8,
         artifacts=True,
     )
     assert time.monotonic() - started < 20
@@ -227,7 +227,7 @@ def test_clean_up_steps_run_when_the_time_is_over_and_hide_nothing(browser: Brow
                 async with step("Not entered"):
                     measure("never", 1)
         """,
-        timeout_s=4,
+        timeout_s=6,
     )
     assert seen.failure is not None
     assert (seen.failure.reason, seen.failure.message.partition(":")[0]) == (Reason.DEADLINE, "Work")

@@ -1,6 +1,7 @@
 """Tests written for pytest-playwright, run as checks as they are."""
 
 import asyncio
+import json
 import os
 import textwrap
 from collections.abc import Iterator
@@ -83,7 +84,7 @@ def test_what_goes_wrong_is_told_with_its_reason_and_a_picture_and_the_others_st
             raise RuntimeError("no data")
 
         def test_words(page):
-            page.goto(f"{SITE}/shift.html")
+            page.goto(f"{SITE}/errors.html")
             page.fill("p", os.environ["SHOP_PIN"]) if False else None
             assert page.title() == os.environ["SHOP_PIN"], f"typed {os.environ['SHOP_PIN']}"
 
@@ -105,6 +106,18 @@ def test_what_goes_wrong_is_told_with_its_reason_and_a_picture_and_the_others_st
     assert "no data" in seen.steps[2].message
     assert "sesame-open" not in repr(seen)
     assert any(Path(one.path).read_bytes().startswith(b"\x89PNG") for one in seen.artifacts)
+    text = next(Path(one.path).read_text() for one in seen.artifacts if one.kind == "evidence")
+    assert "sesame-open" not in text
+    told = json.loads(text)
+    assert [step["verdict"] for step in told["steps"]] == ["down", "down", "down", "up"]
+    words, no_server, no_data = told["tests"]
+    assert (words["test"], no_server["test"], no_data["test"]) == ("test_words", "test_no_server", "test_no_data")
+    assert "assert page.title() == " in words["text"]
+    (page,) = words["contexts"]
+    assert page["urls"][0].endswith("/errors.html")
+    assert [request["status"] for request in page["failed_requests"]] == [404]
+    assert any("nobody caught this" in error for error in page["page_errors"])
+    assert "no data" in no_data["text"]
 
 
 def test_one_test_of_a_file_can_be_chosen(tmp_path: Path, pages: str) -> None:
@@ -133,7 +146,7 @@ def test_a_file_that_is_wrong_as_a_whole_is_the_scripts_fault(
 
 def test_a_test_that_never_ends_is_cut_at_the_deadline_with_all_it_started(tmp_path: Path, pages: str) -> None:
     source = "import subprocess\ndef test_hang():\n    subprocess.Popen(['sleep', '60'])\n    while True: pass\n"
-    seen = run(tmp_path, pages, source, timeout_s=8.0)
+    seen = run(tmp_path, pages, source, timeout_s=14.0)
     assert seen.failure is not None
     assert seen.failure.reason is Reason.DEADLINE
     assert seen.failure.message.startswith("test_hang: ")
