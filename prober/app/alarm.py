@@ -26,6 +26,8 @@ from prober.web import incident_links
 
 REGION_LEASE_S = 60.0
 BEAT_S = 15.0
+NOTE_S = 10.0
+"""A store that may be far away is not asked more often what is open, unless something was told or answered."""
 SELF = "prober"
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
@@ -46,6 +48,7 @@ class Alarm:
     _beaten_at: float = float("-inf")
     _deliveries: tuple[Delivery, ...] = field(default=())
     _open: dict[str, tuple[Incident, ...]] = field(default_factory=dict)
+    _noted_at: float = float("-inf")
 
     def open(self, loaded: Loaded) -> None:
         """Open the stores. Raises UserFault where a store of our own cannot be used."""
@@ -70,7 +73,7 @@ class Alarm:
                 troubles=self._troubles,
                 links=self._links,
                 freshness_s=freshness_s,
-                beat=self._beat,
+                beat=self._on_beat,
             ),
             clock=self.clock,
             thin_s=config.store.thin,
@@ -134,6 +137,11 @@ class Alarm:
         """Channels that refuse for good, and why."""
         return {name: why for delivery in self._deliveries for name, why in delivery.broken.items()}
 
+    def poke(self) -> None:
+        """Somebody answered a notice: look at once."""
+        self._noted_at = float("-inf")
+        self.recorder.poke()
+
     @property
     def incidents(self) -> tuple[Incident, ...]:
         """Those that are not finished, as of a few seconds ago."""
@@ -189,7 +197,11 @@ class Alarm:
             self._beaten_at = now
         except StoreFault as fault:
             _log.debug("the region's sign of life was not taken", error=describe(fault))
-        self._note_open()
+
+    def _on_beat(self) -> None:
+        self._beat()
+        if not self.store.shared or self.clock.monotonic() - self._noted_at >= NOTE_S:
+            self._note_open()
 
     def _on_notices(self, spare: bool) -> None:
         self._deliveries[spare].wake()
@@ -197,6 +209,7 @@ class Alarm:
 
     def _note_open(self) -> None:
         """Look what is open. Of a store that is away it is shown what was open when it went."""
+        self._noted_at = self.clock.monotonic()
         for name, store in (("spare", self.spare), *(() if self.recorder.away else (("store", self.store),))):
             with contextlib.suppress(StoreFault):
                 self._open[name] = store.open_incidents()

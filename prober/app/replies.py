@@ -41,7 +41,7 @@ class StoreReplies:
         incident = store.ack(incident_id, by, store.now())
         if incident is None:
             return None
-        self.alarm.recorder.poke()
+        self.alarm.poke()
         _log.info("acknowledged", incident=incident.id, check=incident.check_id, by=incident.acked_by)
         return Matter(incident, _others(store, incident))
 
@@ -57,7 +57,7 @@ class StoreReplies:
             matter.incident.id, HushKind.SILENCE, now, now + seconds, checks, reason="by the link in its notice", by=by
         )
         self.alarm.store.add_hush(hush)
-        self.alarm.recorder.poke()
+        self.alarm.poke()
         _log.info("silenced", incident=incident_id, checks=checks, seconds=round(seconds), by=by)
         return matter
 
