@@ -16,7 +16,7 @@ from prober.alerting.backlog import Backlog
 from prober.alerting.decide import decide
 from prober.alerting.draft import Draft, Thinning, written
 from prober.alerting.ledger import Ledger
-from prober.alerting.setting import Grouping, Route, Setting, Sighting, Window
+from prober.alerting.setting import SILENT_AFTER_S, Grouping, Route, Setting, Sighting, Window
 from prober.clock import Clock, SystemClock, iso
 from prober.faults import describe
 from prober.model import Check, Incident, Result, Transition, Verdict
@@ -53,6 +53,7 @@ class Roster:
     ancestors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     channels: tuple[str, ...] = ()
     """Who hears of the prober's own troubles, whatever the routes say."""
+    silent_after_s: float = SILENT_AFTER_S
 
     @classmethod
     def of(
@@ -65,11 +66,22 @@ class Roster:
         windows: Sequence[Window] = (),
         grouping: Grouping | None = None,
         channels: Sequence[str] = (),
+        silent_after_s: float = SILENT_AFTER_S,
     ) -> Roster:
         """The roster of the checks that run ``here``, among all ``checks`` of all ``regions``."""
         ours = {check.id: check for check in here}
         known = {check.id: check for check in checks} | ours
-        return cls(frozenset(ours), known, tuple(regions), tuple(routes), tuple(windows), grouping, _ancestors(known))
+        return cls(
+            frozenset(ours),
+            known,
+            tuple(regions),
+            tuple(routes),
+            tuple(windows),
+            grouping,
+            _ancestors(known),
+            tuple(channels),
+            silent_after_s,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +282,7 @@ class Recorder:
             windows=roster.windows,
             grouping=roster.grouping,
             contact_since=ledger.contact_since,
+            silent_after_s=roster.silent_after_s,
             troubles=troubles,
             sightings=self._sightings,
             spared=ledger.told if ledger.away else {},

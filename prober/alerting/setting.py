@@ -8,6 +8,8 @@ from typing import Literal, Protocol
 
 from prober.model import Check, Incident, Result, Severity, Verdict
 
+SILENT_AFTER_S = 120.0
+"""Beyond what a restart or a slow network explains."""
 TEXT_CHARS = 500
 EXPECTATIONS = 10
 EVIDENCE = 6
@@ -124,6 +126,8 @@ class Setting:
     grouping: Grouping | None = None
     contact_since: float = 0.0
     """Since when the store was in reach without a break: what was not heard before that proves nothing."""
+    silent_after_s: float = SILENT_AFTER_S
+    """For how long nothing may be heard of a region before that is told."""
     troubles: Mapping[str, str] = field(default_factory=dict)
     """What is wrong with this prober, in a line each."""
     sightings: Mapping[str, Sighting] = field(default_factory=dict)

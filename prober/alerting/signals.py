@@ -10,9 +10,8 @@ from prober.model import Check, Condition, Reason, Verdict
 from prober.state import Outlook, State, View, weigh
 from prober.store import Vote
 
-SILENT_AFTER_S = 120.0
 UNMONITORED_AFTER_S = 60.0
-"""Both beyond what a restart or a slow network explains."""
+"""Beyond what a restart or a slow network explains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +142,8 @@ def unmonitored(lost: Mapping[str, tuple[float, tuple[str, ...]]], setting: Sett
 
 def silent(region: str, heard_at: float, setting: Setting, now: float) -> Found:
     """Whether nothing was heard of a whole region for a while."""
-    if now - heard_at < SILENT_AFTER_S:
+    if now - heard_at < setting.silent_after_s:
         return Ended(now)
-    if now - setting.contact_since < SILENT_AFTER_S:
+    if now - setting.contact_since < setting.silent_after_s:
         return None
     return Signal(heard_at, Reason.INTERNAL, f"nothing has been heard of the prober in {region}")

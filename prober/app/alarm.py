@@ -176,6 +176,7 @@ class Alarm:
             windows=config.maintenance,
             grouping=config.grouping,
             channels=config.selfwatch.channels,
+            silent_after_s=config.selfwatch.silent_after,
         )
 
     # Called in the recorder's thread.

@@ -381,6 +381,14 @@ def test_a_region_that_fell_silent_has_no_vote_and_is_told_by_the_others() -> No
     assert here.kinds(Condition.SILENT) == ["trigger", "resolve"]
 
 
+def test_how_long_a_region_may_be_silent_is_configured() -> None:
+    here = three(more={"silent_after_s": 600.0})
+    everywhere(here, "uuu", *["uu."] * 18)
+    assert here.kinds(Condition.SILENT) == []
+    everywhere(here, "uu.", "uu.")
+    assert here.kinds(Condition.SILENT) == ["trigger"]
+
+
 def test_too_few_regions_say_nothing_and_that_is_told_once_for_all_checks() -> None:
     here = town(check(), check("api"), regions=(EU, US, AP))
     here.beats = dict.fromkeys((EU, US, AP), AT)

@@ -334,3 +334,15 @@ def test_over_every_history_triggers_and_resolves_alternate(
         assert len(downs) == kinds.count("trigger")
         assert len(store.open_incidents()) == kinds.count("trigger") - kinds.count("resolve")
         assert len(store.results("shop", 100)) == len(letters)
+
+
+def test_trouble_with_the_prober_goes_to_the_channels_that_are_to_hear_of_it(store: Shaky) -> None:
+    told = threading.Event()
+    around = Surroundings(
+        on_state=lambda *_: None, on_notices=lambda _: told.set(), troubles=lambda: {"egress": "no canary answers"}
+    )
+    recorder = Recorder(store, Store.in_memory(), REGION, around)
+    recorder.start(Roster.of([check()], OPS, channels=["admin"]))
+    assert told.wait(20.0)
+    recorder.close(20.0)
+    assert outbox(store) == [("prober", "admin", "trigger")]
