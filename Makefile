@@ -23,8 +23,8 @@ run: setup ## Start the demo ticket shop and the prober watching it
 test: lint types ## Lint, types and every test but the slow ones, whose short forms stay in
 	$(bin)/pytest -m "not slow"
 
-test-all: lint types ## Lint, types and every test there is
-	$(bin)/pytest
+test-all: lint types ## Lint, types and every test there is, with more examples
+	$(bin)/pytest --hypothesis-profile=thorough
 
 lint: setup ## Lint and formatting
 	$(bin)/ruff check

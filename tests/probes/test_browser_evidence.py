@@ -237,6 +237,7 @@ def test_a_trace_is_made_of_the_second_try_only_and_kept_where_that_fails_too(or
     ]
 
 
+@pytest.mark.slow
 def test_there_is_video_where_playwright_has_its_ffmpeg_and_no_secret_is_about(base: str, tmp_path: Path) -> None:
     listed = json.loads((Path(playwright.__file__).parent / "driver/package/browsers.json").read_text())["browsers"]
     revision = next(one["revision"] for one in listed if one["name"] == "ffmpeg")
@@ -302,6 +303,7 @@ def test_a_hung_page_keeps_its_evidence_and_its_trace_before_the_deadline(traced
     assert evidence(seen)["steps"][1]["verdict"] == "down"
 
 
+@pytest.mark.slow
 def test_a_disk_that_takes_nothing_turns_no_finding_into_an_error(base: str, tmp_path: Path) -> None:
     (tmp_path / "artifacts").write_text("a file where the directory should be")
     with opened(tmp_path) as pool:

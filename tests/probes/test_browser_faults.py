@@ -174,11 +174,10 @@ def test_a_frozen_browser_is_ours_and_goes_with_its_whole_process_tree(browser: 
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        ("while True: pass", Reason.DEADLINE),
-        ("await stubborn()", Reason.DEADLINE),
-        ("os._exit(3)", Reason.INTERNAL),
+        pytest.param("while True: pass", Reason.DEADLINE, id="blocks the loop"),
+        pytest.param("await stubborn()", Reason.DEADLINE, id="swallows its cancellation", marks=pytest.mark.slow),
+        pytest.param("os._exit(3)", Reason.INTERNAL, id="ends the process"),
     ],
-    ids=["blocks the loop", "swallows its cancellation", "ends the process"],
 )
 def test_a_journey_that_does_not_return_ends_in_time_and_keeps_what_it_did(
     browser: Browsing, body: str, reason: Reason
