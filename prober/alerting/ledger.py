@@ -14,7 +14,7 @@ import structlog
 
 from prober.clock import Clock
 from prober.faults import describe
-from prober.model import Condition, Incident
+from prober.model import Condition, Hush, Incident
 from prober.store import Batch, Decision, Scope, Snapshot, Store, StoreFault
 
 AWAY_AFTER_S = 5.0
@@ -54,6 +54,8 @@ class Ledger:
     """Since when it was in reach without a break, by its own clock."""
     told: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By check id: who knew of its outage when the store was last in reach."""
+    hushes: tuple[Hush, ...] = ()
+    """What was to be kept quiet then."""
     _looked_at: float = 0.0
     _moving: bool = False
 
@@ -109,7 +111,9 @@ class Ledger:
         self.look()
         try:
             current = self.spare if self.away else self.store
-            if not self.judge(current.look(self._within(current, scope)), self):
+            snapshot = current.look(self._within(current, scope))
+            self.hushes = self.hushes if self.away else snapshot.hushes
+            if not self.judge(snapshot, self):
                 return None
             return self._commit(current, Batch(self.region, secrets.token_hex(8)), scope)
         except StoreFault as fault:
@@ -170,6 +174,8 @@ class Ledger:
         _log.error("the store is away: results are spooled, alerts go by this region's own view", error=describe(fault))
         try:
             self.spare.commit(self.states())  # what other checks depend on must be known there too
+            for hush in self.hushes:
+                self.spare.add_hush(hush)
         except StoreFault as unkept:
             _log.warning("the spare store does not answer", error=describe(unkept))
 

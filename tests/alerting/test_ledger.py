@@ -11,7 +11,7 @@ from fakes.alerts import AT, REGION, Way, check, run
 from prober.alerting import Recorder, Roster, Surroundings
 from prober.alerting.ledger import AWAY_AFTER_S, LOOK_EVERY_S
 from prober.clock import MovedClock
-from prober.model import AlertPolicy, Check, Condition, Verdict
+from prober.model import AlertPolicy, Check, Condition, Hush, HushKind, Verdict
 from prober.store import Snapshot, Store, StoreFault
 
 UP, DOWN = Verdict.UP, Verdict.DOWN
@@ -149,6 +149,17 @@ def test_the_store_that_is_away_is_trouble_of_the_prober_told_once_and_resolved_
         here.run(check(), UP)
         prober = [(kind, note) for check_id, kind, note in here.told() if check_id == "prober"]
         assert [kind for kind, _ in prober] == ["trigger", "resolve"]
+
+
+def test_what_was_silenced_stays_silent_while_the_store_is_away(tmp_path: Path) -> None:
+    with desk(tmp_path) as here:
+        here.store.add_hush(Hush("h", HushKind.SILENCE, AT, AT + 36_000.0, ("shop",), (), "known"))
+        here.run(check(), UP)
+        here.lose()
+        for _ in range(5):
+            here.run(check(), DOWN)
+        assert about_shop(here.told()) == []
+        assert [one.held for one in here.spare.open_incidents() if one.check_id == "shop"] == ["silenced: known"]
 
 
 @pytest.mark.parametrize("times", [2, 3])
