@@ -9,7 +9,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 export PYTHON
 bin := .venv/bin
 
-.PHONY: help setup run test lint types format lock docs bench-vitals image clean
+.PHONY: help setup run test test-all lint types format lock docs bench-vitals image clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -20,8 +20,11 @@ setup: ## Make .venv, a browser and the test tools ready (again: does nothing)
 run: setup ## Start the demo ticket shop and the prober watching it
 	@exec $(bin)/prober demo
 
-test: lint types ## Lint, types and every test
-	$(bin)/pytest
+test: lint types ## Lint, types and every test but the slow ones, whose short forms stay in
+	$(bin)/pytest -m "not slow"
+
+test-all: lint types ## Lint, types and every test there is, with more examples
+	$(bin)/pytest --hypothesis-profile=thorough
 
 lint: setup ## Lint and formatting
 	$(bin)/ruff check

@@ -1,8 +1,9 @@
 """Runs journeys one after another and watches what grows: memory, processes, temporary files, descriptors.
 
 Every tenth run crashes or hangs on purpose, each time another way. Samples are taken at rest, always the same number of
-runs after a fault, so that they compare browsers of one age; the table shows them, the last line judges the change from
-run 20 on.
+runs after a fault, so that they compare browsers of one age, and of the memory the least of some looks counts, since a
+browser takes its time to end a page's process. The table shows them; the last line judges the medians of the last third
+against those of the first, from run 20 on.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ from figures import POOL, conclude, pool, ready, run, workers_below
 from rich.console import Console
 from rich.table import Table
 
-from prober.journey.memory import tree_bytes
 from prober.probes import Pooled
 from prober.probes.browser import BrowserSettings
 
 MOST = 0.05
 BAR = f"memory, processes, files and descriptors within {MOST:.0%} from run 20 on; nothing left afterwards"
 SAMPLE_AT = 8  # runs after a fault, before the next
+LOOKS, LOOK_EVERY_S = 5, 0.5
 FAULT_TIMEOUT_S = 6.0
 MEBI = 1 << 20
 PAGE = "<!doctype html><title>soak</title><h1>Soak</h1><p>One page.</p><button>Press</button>"
@@ -64,7 +65,7 @@ class Sample:
 
     runs: int
     pool_mib: float
-    """Worker, driver and browser: proportional share."""
+    """Worker, driver and browser: what they made, without the programs they share with every other browser here."""
     own_mib: float
     """The prober's own process: resident."""
     processes: int
@@ -78,13 +79,32 @@ def take_sample(runs: int, home: Path) -> Sample:
     own, ours = psutil.Process(), belonging(home)
     return Sample(
         runs,
-        round(sum(tree_bytes(pid) for pid in workers_below(own.pid)) / MEBI, 1),
+        round(least_bytes(own.pid) / MEBI, 1),
         round(own.memory_info().rss / MEBI, 1),
         sum(not is_zombie(one) for one in ours),
         sum(is_zombie(one) for one in psutil.process_iter()),
         sum(len(files) + len(folders) for _, folders, files in os.walk(home)),
         own.num_fds(),
     )
+
+
+def least_bytes(prober: int) -> int:
+    """What the pool takes at rest: the least of some looks."""
+    seen = []
+    for _ in range(LOOKS if workers_below(prober) else 1):
+        members = (one for pid in workers_below(prober) for one in psutil.Process(pid).children(recursive=True))
+        seen.append(sum(made_bytes(pid) for pid in (*workers_below(prober), *(one.pid for one in members))))
+        time.sleep(LOOK_EVERY_S)
+    return min(seen)
+
+
+def made_bytes(pid: int) -> int:
+    """Anonymous and shared memory of a process, by its proportional share; not the files it maps."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:  # it has ended
+        return 0
+    return sum(int(line.split()[1]) << 10 for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:")))
 
 
 def is_zombie(process: psutil.Process) -> bool:
@@ -152,7 +172,7 @@ async def soak(runs: int, every: int, journeys: Path, home: Path, url: str) -> t
             await run_fine(probe, fine)
             if number % 10 == SAMPLE_AT:
                 await ready(probe)
-                samples.append(take_sample(number, home))
+                samples.append(await asyncio.to_thread(take_sample, number, home))
                 print(f"{number} of {runs} runs", file=sys.stderr, flush=True)
         recycled = dict(probe.stats()[POOL].recycled)
     return [*samples, last_sample(runs, home, samples[0].zombies)], recycled
@@ -164,9 +184,10 @@ async def run_fine(probe: Pooled, journey: Path) -> None:
 
 
 def growth(samples: Sequence[Sample]) -> dict[str, float]:
-    """Relative change of each figure from around run 20 to the end: medians of three samples each."""
+    """Relative change of each figure from run 20 to the end: the median of the last third against the first's."""
     steady = [sample for sample in samples[1:-1] if sample.runs >= 18]
-    early, late = steady[:3], steady[-3:]
+    third = max(3, len(steady) // 3)
+    early, late = steady[:third], steady[-third:]
 
     def change(name: str) -> float:
         before = statistics.median(getattr(one, name) for one in early)

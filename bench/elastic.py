@@ -2,8 +2,7 @@
 
 Elastic's agent starts a process and a browser for every run, as its Heartbeat does (``--rich-events``); the prober
 keeps both warm. ``prober run``, which starts everything too, is printed beside them. Our wall time includes the wait
-for pages to settle. Needs ``npm install --prefix bench/npm --ignore-scripts`` once; without it this says so and judges
-nothing.
+for pages to settle. It needs what GET_IT installs; without it this says so and judges nothing.
 """
 
 from __future__ import annotations
@@ -35,6 +34,7 @@ from prober.probes.browser.find import find_browser
 BAR = "wall and CPU below @elastic/synthetics"
 PLACE = Path(__file__).with_name("npm")
 AGENT = PLACE / "node_modules" / ".bin" / "elastic-synthetics"
+GET_IT = "npm install --prefix bench/npm --ignore-scripts --no-package-lock"
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, prctl(2)
 
 Cost = tuple[float, float]
@@ -108,7 +108,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="two rounds")
     quick = parser.parse_args().quick
     if not AGENT.exists():
-        print(f"not compared: {AGENT.relative_to(ROOT)} is missing: npm install --prefix bench/npm --ignore-scripts")
+        print(f"not compared: {AGENT.relative_to(ROOT)} is missing: {GET_IT}")
         return conclude("elastic", {"skipped": True}, BAR, None)
     ctypes.CDLL(None).prctl(SUBREAPER, 1)
     with shop() as url:

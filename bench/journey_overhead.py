@@ -1,8 +1,13 @@
 """What the prober adds to a journey: the shipped purchase through the pool, and the same Playwright calls bare.
 
-Both have a warm browser on the same cores and take turns. Wall time is without the wait for pages to settle, which a
-bare script does not do; processor time is that of the whole process tree, exited children included, and of ourselves.
-``--quick`` runs two pairs and judges nothing but that they work.
+Both have a warm browser on the same cores, started with the same switches, and take turns. Processor time is that of
+the whole process tree, exited children included, and of ourselves.
+
+The prober stands still on every new page until its vitals are final, which a bare script does not do, and a browser
+that stands still is not idle: it goes on painting, collecting garbage, ending processes. So a third takes turns with
+them, ``held``: the bare script standing still as long, doing nothing. What that costs more than the bare one is
+``settle_cpu_s``. The bars hold for what is left without the settling, in wall and in processor time;
+``cpu_overhead_with_settle`` is the whole. ``--quick`` runs two rounds and judges nothing but that they work.
 """
 
 from __future__ import annotations
@@ -14,7 +19,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -62,14 +67,14 @@ def bare(url: str) -> Iterator[subprocess.Popen[str]]:
         process.stdout.close()
 
 
-async def buy_bare(process: subprocess.Popen[str]) -> Cost:
+async def buy_bare(process: subprocess.Popen[str], stand_s: float = 0.0) -> Cost:
     assert process.stdin is not None
     assert process.stdout is not None
     before = tree_cpu_s(process.pid)
-    process.stdin.write("\n")
+    process.stdin.write(f"{stand_s}\n")
     process.stdin.flush()
-    wall_s = float(await asyncio.to_thread(process.stdout.readline))
-    return Cost(wall_s, tree_cpu_s(process.pid) - before)
+    wall_s, stops = (await asyncio.to_thread(process.stdout.readline)).split()
+    return Cost(float(wall_s), tree_cpu_s(process.pid) - before, stand_s * int(stops))
 
 
 async def buy_pooled(probe: Pooled) -> Cost:
@@ -83,43 +88,62 @@ async def buy_pooled(probe: Pooled) -> Cost:
     return Cost(wall_s - seen.facts["settle_s"], cpu_s, seen.facts["settle_s"])
 
 
-async def compare(pairs: int, warm_ups: int) -> tuple[list[Cost], list[Cost]]:
-    ours: list[Cost] = []
-    theirs: list[Cost] = []
+@dataclass(frozen=True)
+class Round:
+    """The same purchase three ways."""
+
+    ours: Cost
+    bare: Cost
+    held: Cost
+
+
+async def compare(rounds: int, warm_ups: int) -> list[Round]:
+    told: list[Round] = []
     with shop() as url, bare(url) as process:
         async with pool(BrowserSettings(slots=1), EVENTCHAIN_URL=url) as probe:
-            turns: list[tuple[list[Cost], Callable[[], Awaitable[Cost]]]]
-            turns = [(ours, partial(buy_pooled, probe)), (theirs, partial(buy_bare, process))]
-            for number in range(warm_ups + pairs):
-                for kept, buy in turns if number % 2 else reversed(turns):
-                    cost = await buy()
-                    if number >= warm_ups:
-                        kept.append(cost)
-    return ours, theirs
+            await buy_pooled(probe)
+            held = await buy_bare(process, 0.5)
+            stand_s, pages = 0.5, held.settle_s / 0.5
+            for number in range(warm_ups + rounds):
+                turns = {
+                    "ours": partial(buy_pooled, probe),
+                    "bare": partial(buy_bare, process),
+                    "held": partial(buy_bare, process, stand_s),
+                }
+                order = list(turns)[number % 3 :] + list(turns)[: number % 3]
+                costs = {name: await turns[name]() for name in order}
+                stand_s = costs["ours"].settle_s / pages
+                if number >= warm_ups:
+                    told.append(Round(**costs))
+    return told
 
 
-def over(ours: list[float], theirs: list[float]) -> float:
-    return statistics.median(ours) / statistics.median(theirs) - 1
+def middle(rounds: list[Round], way: str, what: str) -> float:
+    return statistics.median(getattr(getattr(one, way), what) for one in rounds)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=30)
-    parser.add_argument("--quick", action="store_true", help="two pairs, no judgement on the ratio")
+    parser.add_argument("--quick", action="store_true", help="two rounds, no judgement on the ratio")
     asked = parser.parse_args()
-    ours, theirs = asyncio.run(compare(*((2, 1) if asked.quick else (asked.pairs, 2))))
-    wall = over([one.wall_s for one in ours], [one.wall_s for one in theirs])
-    cpu = over([one.cpu_s for one in ours], [one.cpu_s for one in theirs])
+    rounds = asyncio.run(compare(*((2, 0) if asked.quick else (asked.pairs, 2))))
+    wall_s, bare_wall_s = (middle(rounds, way, "wall_s") for way in ("ours", "bare"))
+    cpu_s, bare_cpu_s, held_cpu_s = (middle(rounds, way, "cpu_s") for way in ("ours", "bare", "held"))
+    wall, cpu = wall_s / bare_wall_s - 1, (cpu_s - held_cpu_s) / bare_cpu_s
     figures = {
-        "pairs": len(ours),
-        "wall_s": round(statistics.median(one.wall_s for one in ours), 3),
-        "bare_wall_s": round(statistics.median(one.wall_s for one in theirs), 3),
-        "wall_overhead": round(wall, 3),
-        "cpu_s": round(statistics.median(one.cpu_s for one in ours), 3),
-        "bare_cpu_s": round(statistics.median(one.cpu_s for one in theirs), 3),
-        "cpu_overhead": round(cpu, 3),
-        "settle_s": round(statistics.median(one.settle_s for one in ours), 3),
+        "pairs": len(rounds),
+        "wall_s": wall_s,
+        "bare_wall_s": bare_wall_s,
+        "wall_overhead": wall,
+        "cpu_s": cpu_s,
+        "bare_cpu_s": bare_cpu_s,
+        "cpu_overhead": cpu,
+        "cpu_overhead_with_settle": cpu_s / bare_cpu_s - 1,
+        "settle_s": middle(rounds, "ours", "settle_s"),
+        "settle_cpu_s": held_cpu_s - bare_cpu_s,
     }
+    figures = {name: round(value, 3) for name, value in figures.items()}
     return conclude("journey_overhead", figures, BAR, None if asked.quick else wall <= WALL_MOST and cpu <= CPU_MOST)
 
 

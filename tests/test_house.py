@@ -84,11 +84,14 @@ def loaded_by(code: str) -> set[str]:
 @pytest.mark.parametrize(
     ("code", "absent"),
     [
-        ("import prober", {"playwright", "boto3", "sqlalchemy", "pydantic", "starlette"}),
-        ("import prober.cli", {"playwright", "boto3", "sqlalchemy", "starlette", "pycurl", "httpx"}),
+        ("import prober", {"playwright", "boto3", "sqlalchemy", "alembic", "psycopg", "pydantic", "starlette"}),
+        (
+            "import prober.cli",
+            {"playwright", "boto3", "sqlalchemy", "alembic", "psycopg", "starlette", "pycurl", "httpx"},
+        ),
         (
             "from pathlib import Path; from prober.config import load; load(Path('probes.yaml'), {}, lenient=True)",
-            {"playwright", "boto3", "sqlalchemy", "starlette"},
+            {"playwright", "boto3", "sqlalchemy", "alembic", "psycopg", "starlette"},
         ),
     ],
     ids=["the package", "the command line", "a validated config"],

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from prober.model import Check, Reason, format_duration, parse_duration
+from prober.model import Check, Reason, format_duration, format_lasting, parse_duration
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,14 @@ from prober.model import Check, Reason, format_duration, parse_duration
 )
 def test_a_duration_is_read_with_its_unit(text: str, seconds: float) -> None:
     assert parse_duration(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "0ms"), (-5, "0ms"), (59.6, "1m"), (725.4, "12m5s"), (12_029, "3h20m"), (405_525, "4d17h"), (86_400, "1d")],
+)
+def test_how_long_something_lasts_is_told_in_two_units(seconds: float, text: str) -> None:
+    assert format_lasting(seconds) == text
 
 
 @pytest.mark.parametrize("text", ["", "5", 5, True, None, "s", "5 s", "1s1m", "-1s", "1e3s", "infs", "٣s"])

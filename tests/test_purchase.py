@@ -112,6 +112,7 @@ def test_an_order_is_cancelled_also_when_a_later_step_fails(shop: Shop, tmp_path
     assert shop.free_seats() == free
 
 
+@pytest.mark.slow
 def test_a_shop_that_hangs_is_down_before_the_deadline(shop: Shop) -> None:
     seen = shop.purchase(timeout_s=8.0, hang=True)
     assert seen.failure is not None

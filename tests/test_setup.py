@@ -136,4 +136,4 @@ def test_ci_calls_make_test_which_lints_checks_types_and_ends_with_pytest() -> N
     assert "exec make test </dev/null" in (ROOT / ".ci/run").read_text()
     planned = run("make", "--dry-run", "test").stdout
     steps = [line.removeprefix(".venv/bin/") for line in planned.splitlines() if line.startswith(".venv/bin/")]
-    assert steps == ["ruff check", "ruff format --check", "mypy", "pytest"]
+    assert steps == ["ruff check", "ruff format --check", "mypy", 'pytest -m "not slow"']

@@ -15,7 +15,7 @@ import structlog
 from prober.alerting.setting import CHECKED
 from prober.clock import Clock
 from prober.faults import describe
-from prober.model import Condition, Incident
+from prober.model import Condition, Hush, Incident
 from prober.store import Batch, Decision, Scope, Snapshot, Store, StoreFault
 
 AWAY_AFTER_S = 5.0
@@ -61,6 +61,8 @@ class Ledger:
     """By incident: who knew of what when the store was last in reach."""
     staying: dict[str, Knowing] = field(default_factory=dict)
     """The same of incidents that are on the spare and could not be moved yet."""
+    hushes: tuple[Hush, ...] = ()
+    """What was to be kept quiet when the store was last in reach."""
     _looked_at: float = 0.0
     _moving: bool = False
 
@@ -120,8 +122,10 @@ class Ledger:
         try:
             current = self.spare if self.away else self.store
             snapshot = current.look(self._within(current, scope))
+            if not self.away:
+                self.hushes = snapshot.hushes
             if not self.judge(snapshot, self):
-                if current is self.store:
+                if not self.away:
                     self._remember(snapshot.incidents)
                 return None
             return self._commit(current, Batch(self.region, secrets.token_hex(8)), scope)
@@ -185,9 +189,18 @@ class Ledger:
         self._looked_at = self.away_since
         self._moving = True
         _log.error("the store is away: results are spooled, alerts go by this region's own view", error=describe(fault))
+        try:
+            self.spare.commit(self.states())  # what other checks depend on must be known there too
+            for hush in self.hushes:
+                self.spare.add_hush(hush)
+        except StoreFault as unkept:
+            _log.warning("the spare store does not answer", error=describe(unkept))
 
     def _return(self, contact_since: float) -> None:
         self.store.commit(self.states())  # first, so that what is decided next rests on the truth
+        # The next time that the spare is needed it must not begin with what was true the last time.
+        stale = tuple((str(state["check_id"]), str(state["region"])) for state in self.spare.states())
+        self.spare.commit(Batch(self.region, secrets.token_hex(8), forgotten=stale))
         self.away_since, self.contact_since, self.returned_at = None, contact_since, contact_since
         self._remember(self.store.open_incidents())
         _log.info("the store is back")

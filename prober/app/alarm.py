@@ -25,6 +25,9 @@ from prober.store import Store, StoreFault, open_store
 from prober.web import incident_links
 
 REGION_LEASE_S = 60.0
+BEAT_S = 15.0
+NOTE_S = 10.0
+"""A store that may be far away is not asked more often what is open, unless something was told or answered."""
 SELF = "prober"
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
@@ -42,7 +45,10 @@ class Alarm:
     _key: bytes | None = None
     _public_url: str | None = None
     _twin: bool = False
+    _beaten_at: float = float("-inf")
     _deliveries: tuple[Delivery, ...] = field(default=())
+    _open: dict[str, tuple[Incident, ...]] = field(default_factory=dict)
+    _noted_at: float = float("-inf")
 
     def open(self, loaded: Loaded) -> None:
         """Open the stores. Raises UserFault where a store of our own cannot be used."""
@@ -63,11 +69,11 @@ class Alarm:
             self.region,
             Surroundings(
                 on_state=self.on_state,
-                on_notices=lambda spare: self._deliveries[spare].wake(),
+                on_notices=self._on_notices,
                 troubles=self._troubles,
                 links=self._links,
                 freshness_s=freshness_s,
-                beat=self._beat,
+                beat=self._on_beat,
             ),
             clock=self.clock,
             thin_s=config.store.thin,
@@ -131,6 +137,26 @@ class Alarm:
         """Channels that refuse for good, and why."""
         return {name: why for delivery in self._deliveries for name, why in delivery.broken.items()}
 
+    def poke(self) -> None:
+        """Somebody answered a notice: look at once."""
+        self._noted_at = float("-inf")
+        self.recorder.poke()
+
+    @property
+    def incidents(self) -> tuple[Incident, ...]:
+        """Those that are not finished, as of a few seconds ago."""
+        return tuple(incident for found in dict(self._open).values() for incident in found)
+
+    @property
+    def current(self) -> Store:
+        """Where incidents are at the moment: the spare while the store is away."""
+        return self.spare if self.recorder.away else self.store
+
+    @property
+    def key(self) -> bytes | None:
+        """What signs the links in notices; None until the store has been in reach."""
+        return self._key
+
     # What it is made of.
 
     def _delivery(self, store: Store, config: Config) -> Delivery:
@@ -162,11 +188,34 @@ class Alarm:
         return found
 
     def _beat(self) -> None:
+        now = self.clock.monotonic()
+        if now - self._beaten_at < BEAT_S:
+            return
         try:
-            self._twin = not self.store.beat(self.region, self._instance, REGION_LEASE_S)
             self._key = self._key or self.store.signing_key()
+            if self.store.shared:
+                self._twin = not self.store.beat(self.region, self._instance, REGION_LEASE_S)
+            self._beaten_at = now
         except StoreFault as fault:
             _log.debug("the region's sign of life was not taken", error=describe(fault))
+
+    def _on_beat(self, back: bool) -> None:
+        if back:
+            self._beaten_at = float("-inf")  # the others count what this region says from here on
+        self._beat()
+        if not self.store.shared or self.clock.monotonic() - self._noted_at >= NOTE_S:
+            self._note_open()
+
+    def _on_notices(self, spare: bool) -> None:
+        self._deliveries[spare].wake()
+        self._note_open()
+
+    def _note_open(self) -> None:
+        """Look what is open. Of a store that is away it is shown what was open when it went."""
+        self._noted_at = self.clock.monotonic()
+        for name, store in (("spare", self.spare), *(() if self.recorder.away else (("store", self.store),))):
+            with contextlib.suppress(StoreFault):
+                self._open[name] = store.open_incidents()
 
     def _links(self, incident: Incident) -> tuple[tuple[str, str], ...]:
         """The pages to acknowledge and to silence; none where nobody could reach them."""

@@ -19,6 +19,7 @@ _QUIET = {
     "boto3": logging.WARNING,
     "botocore": logging.WARNING,
     "urllib3": logging.WARNING,
+    "alembic": logging.WARNING,
     "apscheduler": logging.WARNING,
     "uvicorn": logging.WARNING,
     "asyncio": logging.WARNING,

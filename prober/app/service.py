@@ -16,6 +16,7 @@ from prober.app.artifacts import Archive
 from prober.app.assemble import open_engine, open_sink, redactor_for
 from prober.app.logs import configure_logs
 from prober.app.pools import pools_of
+from prober.app.replies import StoreReplies
 from prober.app.targets import in_region
 from prober.app.telemetry import Reloads, SelfMetrics, registry_of
 from prober.app.troubles import Troubles
@@ -293,6 +294,8 @@ class Service:
             ready=self._ready,
             clock=self.clock,
             artifact=lambda identity: self._archive.find(identity),
+            incidents=lambda: self._alarm.incidents,
+            replies=StoreReplies(self._alarm),
         )
 
     def _snapshot(self) -> list[Row]:
@@ -312,6 +315,8 @@ class Service:
             last_run_at=result.started_at if result else None,
             duration_s=result.duration_s if result else None,
             next_run_at=None if due_s is None else self.clock.wall() + due_s,
+            since=state.since if state else None,
+            undecided=_undecided(check, state) if state else "",
         )
 
     def _healthy(self) -> Health:
@@ -324,6 +329,15 @@ class Service:
 
     def _ready(self) -> Health:
         return Health(True) if self._alarm.recorder.alive else Health(False, "starting")
+
+
+def _undecided(check: Check, state: State) -> str:
+    """How far the latest runs are from changing the state."""
+    if not state.undecided:
+        return ""
+    if state.verdict is Verdict.DOWN:
+        return f"back for {state.successes} of {check.alert.up_after}"
+    return f"failing {state.failures} of {check.alert.down_after}"
 
 
 def _open_archive(loaded: Loaded) -> Archive:

@@ -48,6 +48,7 @@ class SelfMetrics(Collector):
         )
         yield from self._recorder()
         yield from self._delivery()
+        yield self._incidents()
         yield from self._sinks()
         yield from self._heartbeat()
         yield from pool_families(self.pools())
@@ -104,6 +105,17 @@ class SelfMetrics(Collector):
         for channel, count in self.alarm.pending.items():
             pending.add_metric([channel], count)
         yield pending
+
+    def _incidents(self) -> Metric:
+        family = GaugeMetricFamily(
+            "prober_incident_open",
+            "1 while the incident is open; without a region where several decide together.",
+            labels=["check", "region", "condition"],
+        )
+        found = [one for one in self.alarm.incidents if one.closed_at is None]
+        for key in dict.fromkeys((one.check_id, one.region, one.condition.value) for one in found):
+            family.add_metric(key, 1)
+        return family
 
     def _sinks(self) -> Iterable[Metric]:
         queued = GaugeMetricFamily("prober_sink_queued_results", "Results waiting in a sink.", labels=["sink"])

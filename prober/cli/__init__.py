@@ -16,6 +16,8 @@ from typing import Any
 import click
 
 from prober import __version__
+from prober.cli.incidents import ack, incidents, maintenance, silence
+from prober.cli.notices import notify, outbox
 from prober.cli.options import config_file, config_option, load_config, out_option, region_option, warn
 from prober.faults import UserFault
 
@@ -35,6 +37,8 @@ def cli() -> None:
     prober validate probes.yaml             every mistake in a configuration at once
     prober serve --config probes.yaml       the scheduler, /metrics, alerts
     prober demo                             a ticket shop, and serve against it
+    prober incidents                        what is wrong now, and who knows of it
+    prober notify test ops                  whether a channel takes alerts
     """
 
 
@@ -196,6 +200,10 @@ def show(wanted: str, config_path: Path | None, artifacts: Path | None, host: st
 
     loaded = load_config(config_path, lenient=True, needed=False)
     sys.exit(show_files(artifacts or loaded.base / loaded.config.artifacts.dir, wanted, host, port))
+
+
+for command in (incidents, ack, silence, maintenance, outbox, notify):
+    cli.add_command(command)
 
 
 @cli.group()

@@ -32,7 +32,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print it as 
 by_option = click.option("--by", metavar="NAME", help="Who does it; the name you are logged in with when missing.")
 
 
-class DurationType(click.ParamType):
+class DurationType(click.ParamType[float]):
     """A duration with a unit, as in the configuration, in seconds."""
 
     name = "duration"

@@ -173,6 +173,10 @@ class Maintenance(Strict):
         fire = _trigger(self.schedule, self.timezone).get_next_fire_time(None, began + timedelta(microseconds=1))
         return fire is not None and fire.timestamp() <= now
 
+    def over(self, now: float) -> bool:
+        """Whether it has passed for good."""
+        return self.schedule is None and self._at(self.end) <= now
+
     def _at(self, moment: str | None) -> float:
         parsed = datetime.fromisoformat(moment or "")
         zone: tzinfo = parsed.tzinfo or ZoneInfo(self.timezone)

@@ -18,9 +18,9 @@ from prober.faults import DeliveryFault, Retryable, describe
 from prober.model import NoticeKind
 from prober.notify import Notifier, Receipt, Repeating
 
-ATTEMPT_S = 10.0
-"""The hard end of one attempt."""
-LEASE_S = 30.0
+ATTEMPT_S = 15.0
+"""The hard end of one attempt, which for some services is several calls."""
+LEASE_S = 45.0
 """For how long an entry is ours: well beyond an attempt, and what a crash delays its notice by."""
 GLANCE_S = 60.0
 """Whoever waits looks again after this: the wall clock it waits by may have been set."""

@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,10 +21,12 @@ from prober.journey.authoring import RUN
 from prober.journey.params import bind_params
 from prober.journey.run import Emit, Run, Watcher
 from prober.journey.sessions import Sessions
-from prober.journey.wire import Job
+from prober.journey.wire import Job, Ledger
+from prober.model import Observation
 from prober.secret import Redactor, secrets_in
 
-TEARDOWN_S = 5.0  # of a run's budget, kept for evidence and clean-up steps; a quarter of short budgets
+TEARDOWN_S = 10.0  # of a run's budget, kept for evidence and clean-up steps; a quarter of short budgets
+LOOKING = 0.5  # of that, the most that evidence of a step that was cut may take before the clean-up steps begin
 STUBBORN_S = 0.5  # how long a journey that ignores its cancellation is asked again
 
 
@@ -40,8 +42,11 @@ class Act(Watcher, Protocol):
         """Called once, before the journey starts."""
         ...
 
-    async def finish(self) -> Mapping[str, Any]:
-        """Tell what is left to tell; returns facts. Bounded."""
+    async def finish(self, seen: Callable[[], Observation]) -> Mapping[str, Any]:
+        """Tell what is left to tell, and keep evidence where ``seen``, all that was told, calls for it; returns facts.
+
+        Bounded.
+        """
         ...
 
     @property
@@ -103,9 +108,14 @@ async def _serve(open_stage: Opener, commands: int, events: int) -> None:
 
 
 async def _perform(job: Job, stage: Stage, emit: Emit) -> None:
+    ledger = Ledger()
+
     def tell(event: Mapping[str, Any]) -> None:
         # Made anew each time: the journey's own parameters and log-ins add secrets on the way.
-        emit(event if event["event"] == "session" else Redactor(job.secrets).value(dict(event)))
+        told = event if event["event"] == "session" else Redactor(job.secrets).value(dict(event))
+        with suppress(KeyError, TypeError, ValueError):  # what is no event is for the prober to say
+            ledger.take(told, time.monotonic())
+        emit(told)
 
     until = time.monotonic() + job.budget_s
     duration_s, reusable = 0.0, False
@@ -113,14 +123,14 @@ async def _perform(job: Job, stage: Stage, emit: Emit) -> None:
         with _environment(job.env):
             async with stage.act(job, tell) as act:
                 tell({"event": "began"})
-                duration_s = await _run(job, act, tell, until)
+                duration_s = await _run(job, act, tell, until, ledger)
             reusable = act.reusable
     except ProbeError as error:
         tell({"event": "failure", "reason": error.reason, "message": error.message})
     tell({"event": "done", "duration_s": duration_s, "retire": not reusable})
 
 
-async def _run(job: Job, act: Act, tell: Emit, until: float) -> float:
+async def _run(job: Job, act: Act, tell: Emit, until: float, ledger: Ledger) -> float:
     """Run the journey, cancel it in time for clean-up and evidence; returns its own duration in seconds."""
     run = Run(tell, act, Sessions(job.sessions, tell, job.mask))
     act.attach(run)
@@ -128,7 +138,7 @@ async def _run(job: Job, act: Act, tell: Emit, until: float) -> float:
     teardown_s = min(TEARDOWN_S, job.budget_s / 4)
     await asyncio.wait({task}, timeout=until - teardown_s - time.monotonic())
     if not task.done():
-        run.expired = True
+        run.expire(teardown_s * LOOKING)
         task.cancel()
         await asyncio.wait({task}, timeout=teardown_s * 0.8)
     if not task.done():
@@ -141,7 +151,7 @@ async def _run(job: Job, act: Act, tell: Emit, until: float) -> float:
     await run.conclude(_fault(task) or (asyncio.CancelledError() if run.expired else None))
     if run.failure and run.failure is not told:
         tell({"event": "failure", **asdict(run.failure)})
-    tell({"event": "facts", **await act.finish()})
+    tell({"event": "facts", **await act.finish(lambda: ledger.observation(duration_s))})
     return duration_s
 
 

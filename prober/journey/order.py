@@ -5,12 +5,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from prober import USER_AGENT
 from prober.faults import ConfigFault, ProbeError, describe
 from prober.journey.declaration import Declaration, find_journey
 from prober.journey.wire import Job
+from prober.judge import Expect
 from prober.model import Reason
 
 
@@ -24,6 +25,18 @@ def find_declared(target: str, base: Path, kind: str) -> Declaration:
         problem = f"{declaration.function} takes a page: make its check kind browser"
         raise ProbeError(Reason.SCRIPT_ERROR, problem)
     return declaration
+
+
+class Judged(Protocol):
+    """A check of any kind."""
+
+    @property
+    def expect(self) -> Expect: ...
+
+
+def expected_of(check: Judged) -> dict[str, Any]:
+    """What ``check`` expects of its runs, as plain values for its worker."""
+    return check.expect.model_dump(mode="json", exclude_defaults=True)
 
 
 def job_of(

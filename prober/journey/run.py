@@ -76,6 +76,7 @@ class Run:
         self._watcher = watcher
         self._steps: list[StepRecord] = []
         self._examined: BaseException | None = None
+        self._look_until: float | None = None
         self._measures = 0
         self._began = time.monotonic()
         self._aside_s = 0.0
@@ -93,6 +94,11 @@ class Run:
 
     async def logged_in(self, place: Any, log_in: Callable[[Any], Awaitable[object]], name: str, for_: str) -> bool:
         return await self.sessions.ensure(place, log_in, name, parse_duration(for_))
+
+    def expire(self, looking_s: float) -> None:
+        """Say that the journey's time is over, and how long we may look into that before its clean-up has its turn."""
+        self.expired = True
+        self._look_until = time.monotonic() + looking_s
 
     def begin(self, name: str, always: bool, critical: bool) -> StepRecord:
         if self.expired and not always:
@@ -112,7 +118,8 @@ class Run:
         try:
             with self.aside():
                 if failure is None:
-                    await self._watcher.settle(step)
+                    if not self.expired:  # else what time is left belongs to the clean-up
+                        await self._watcher.settle(step)
                 elif fault is not self._examined:  # an outer step sees the fault of its inner one again
                     self._examined = fault
                     failure = await self._watcher.examine(step, failure)
@@ -136,6 +143,11 @@ class Run:
             yield
         finally:
             self._aside_s += time.monotonic() - began
+
+    @property
+    def looking_s(self) -> float | None:
+        """How long evidence of a failure may still take; None where the journey's time is not over."""
+        return None if self._look_until is None else max(0.0, self._look_until - time.monotonic())
 
     @property
     def began(self) -> float:

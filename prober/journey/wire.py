@@ -50,6 +50,8 @@ class Job:
     """Which try of the same run this is, from 1."""
     recording: Mapping[str, Any] = field(default_factory=dict)
     """What is kept of the run, as the config's ``browser`` section says it."""
+    expect: Mapping[str, Any] = field(default_factory=dict)
+    """What is expected of it, as the check says it; a run that disappoints leaves evidence, though it did not fail."""
 
     def mask(self, values: Iterable[str]) -> None:
         """Take ``values`` out of everything that is told from now on."""

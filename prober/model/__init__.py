@@ -18,7 +18,16 @@ from prober.model.results import (
     Result,
     Step,
 )
-from prober.model.words import Duration, Identifier, Reason, Strict, Verdict, format_duration, parse_duration
+from prober.model.words import (
+    Duration,
+    Identifier,
+    Reason,
+    Strict,
+    Verdict,
+    format_duration,
+    format_lasting,
+    parse_duration,
+)
 
 __all__ = [
     "AlertPolicy",
@@ -49,5 +58,6 @@ __all__ = [
     "Transition",
     "Verdict",
     "format_duration",
+    "format_lasting",
     "parse_duration",
 ]

@@ -134,6 +134,14 @@ def format_duration(seconds: float) -> str:
     return "".join(parts)
 
 
+def format_lasting(seconds: float) -> str:
+    """How long something lasts or lasted, as exactly as anybody cares: ``12m5s``, ``3h20m``, ``4d15h``; never less
+    than none, since clocks differ.
+    """
+    unit = 3_600 if seconds >= 86_400 else 60 if seconds >= 3_600 else 1
+    return format_duration(float(max(0, round(seconds / unit) * unit)))
+
+
 Duration = Annotated[
     float,
     BeforeValidator(parse_duration),

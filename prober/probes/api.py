@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import AfterValidator, Field
 
 from prober.journey.attempts import run_attempts
+from prober.journey.evidence import Drawer, describe_run
 from prober.journey.explain import explain
 from prober.journey.host import http_client, serve
-from prober.journey.order import find_declared, job_of
+from prober.journey.order import expected_of, find_declared, job_of
 from prober.journey.pool import open_pool
 from prober.journey.run import Emit, Run, StepRecord
 from prober.journey.slots import Upkeep
 from prober.journey.tracing import origin
+from prober.journey.wanted import EvidenceSettings
 from prober.journey.wire import Job
 from prober.judge import Expect
 from prober.model import Check, Failure, Observation
@@ -48,16 +51,23 @@ class Spec(Check):
         return self.journey
 
 
+class Recorded(Protocol):
+    """Settings that say what is kept of journeys."""
+
+    @property
+    def evidence(self) -> EvidenceSettings: ...
+
+
 @asynccontextmanager
 async def open_probe(
-    settings: object = None,
+    settings: Recorded | None = None,
     environ: Mapping[str, str] | None = None,
     base: Path | None = None,
     slots: int = WORKERS,
 ) -> AsyncIterator[Pooled]:
     """The probe of API journeys, ``slots`` at a time; on exit every worker is ended.
 
-    ``settings`` are a browser's and not looked at.
+    ``settings`` are a browser's; what they say of evidence holds here too.
     """
     known = dict(os.environ if environ is None else environ)
     async with open_pool(COMMAND, {}, known, slots, Upkeep(pinned=False)) as pool:
@@ -74,6 +84,8 @@ async def open_probe(
                 artifacts=ctx.artifacts,
                 network={"first_party": list(spec.first_party)} if spec.first_party else {},
             )
+            recording = settings.evidence.model_dump() if settings else {}
+            job = replace(job, recording=recording, expect=expected_of(spec))
             return await run_attempts(pool, job, declaration, ctx.remaining_s, ctx.log)
 
         yield Pooled(probe, lambda: {"api": pool.stats()})
@@ -84,12 +96,14 @@ class ApiAct:
 
     reusable = True
 
-    def __init__(self, job: Job, http: object) -> None:
+    def __init__(self, job: Job, http: object, emit: Emit) -> None:
         self.fixtures: Mapping[str, Any] = {"http": http, "params": dict(job.params)}
         self._job = job
+        self._drawer = Drawer(job, emit)
+        self._run: Run | None = None
 
     def attach(self, run: Run) -> None:
-        return None
+        self._run = run
 
     def explain(self, fault: BaseException) -> Failure:
         return explain(fault, self._job.file)
@@ -100,7 +114,12 @@ class ApiAct:
     async def settle(self, step: StepRecord) -> None:
         return None
 
-    async def finish(self) -> Mapping[str, Any]:
+    async def finish(self, seen: Callable[[], Observation]) -> Mapping[str, Any]:
+        told = seen()
+        judgement = self._drawer.judge(told)
+        if self._run and self._drawer.wants(judgement):
+            requests = told.facts.get("http_requests", [])
+            self._drawer.keep_document({**describe_run(self._job, self._run, judgement), "http_requests": requests})
         return {"trace_id": self._job.trace_id} if self._job.network.get("first_party") else {}
 
 
@@ -112,7 +131,7 @@ class ApiStage:
     @asynccontextmanager
     async def act(self, job: Job, emit: Emit) -> AsyncIterator[ApiAct]:
         async with http_client(job) as http:
-            yield ApiAct(job, http)
+            yield ApiAct(job, http, emit)
 
 
 @asynccontextmanager

@@ -44,7 +44,7 @@ def line(result: Result) -> str:
     """One result as one line of plain text."""
     tail = ""
     if result.verdict is not Verdict.UP:
-        message, reason = _one_line(result.message), result.reason.value
+        message, reason = one_line(result.message), result.reason.value
         tail = f"  {message}" if message.startswith(f"{reason}:") else f"  {reason}: {message}"
     return f"{result.verdict.value:<8} {milliseconds(result.duration_s):>9}  {result.check.id}{tail}"
 
@@ -77,14 +77,15 @@ def milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """``text`` without what would move the cursor or colour the rest."""
     return "".join(c if c.isprintable() else " " for c in text)
 
 
 def detail(result: Result) -> Text:
     """What there is to say of a result in one cell: what was wrong, else its vitals or phases."""
     if result.verdict is not Verdict.UP:
-        return Text(_one_line(result.message), style=COLOURS[result.verdict])
+        return Text(one_line(result.message), style=COLOURS[result.verdict])
     worst = dict(_worst_vitals(result))
     if worst:
         return Text("  ").join(vital(name, value) for name, value in worst.items())
@@ -132,7 +133,7 @@ def _steps(result: Result) -> Table:
     for step in result.observation.steps:
         head: list[RenderableType] = [sign(step.verdict), Text(step.name), milliseconds(step.duration_s)]
         if not step.navigations:
-            table.add_row(*head, "", Text(_one_line(step.message), style="red"))
+            table.add_row(*head, "", Text(one_line(step.message), style="red"))
         for navigation in step.navigations:
             vitals = Text("  ").join(vital(name, value) for name, value in _vitals(navigation))
             page = Text(_place(navigation), style="dim")

@@ -74,9 +74,9 @@ def weigh(states: Mapping[str, State], fresh: Collection[str], expected: Collect
     up = tuple(region for region in settled if region not in down)
     if len(heard) < enough(quorum, len(expected)):
         return View(Outlook.UNMONITORED if states else Outlook.UNKNOWN, 0.0, down, up, absent)
-    if not settled:
-        return View(Outlook.UNKNOWN, absent=absent)
-    need = needed(quorum, len(heard))  # one that has not settled yet does not say down
+    need = needed(quorum, len(heard))
+    if len(down) < need <= len(down) + len(heard) - len(settled):
+        return View(Outlook.UNKNOWN, 0.0, down, up, absent)  # those that have not settled yet will tip it
     outlook = _outlook(settled, need)
     return View(outlook, _since(outlook, settled, need), down, up, absent)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
-from sqlalchemy import Select, select
+from sqlalchemy import Select, false, func, or_, select
 
 from prober.model import Incident, Transition
 from prober.store import codec, schema
@@ -57,13 +57,13 @@ class History(Database):
 
     def incident(self, incident_id: str) -> Incident | None:
         """The incident of this id, or whose id alone begins like this; None where there is none, or several."""
-        if len(incident_id) < PREFIX_CHARS:
-            return None
-        like = schema.incidents.c.id.startswith(incident_id, autoescape=True)
-        found = self._incidents(select(schema.incidents).where(like).order_by(schema.incidents.c.id).limit(2))
-        found = tuple(incident for incident in found if incident.id.startswith(incident_id))  # also where case differs
-        exact = [incident for incident in found if incident.id == incident_id]
-        return next(iter(exact or (found if len(found) == 1 else ())), None)
+        column = schema.incidents.c.id
+        like = column.startswith(incident_id, autoescape=True) if len(incident_id) >= PREFIX_CHARS else false()
+        query = select(schema.incidents).where(or_(column == incident_id, like)).order_by(func.length(column)).limit(2)
+        # In SQLite LIKE takes capitals for small letters.
+        found = [one for one in self._incidents(query) if one.id.startswith(incident_id)]
+        whole = [one for one in found if one.id == incident_id]
+        return next(iter(whole or (found if len(found) == 1 else ())), None)
 
     def _incidents(self, query: Select[Any]) -> tuple[Incident, ...]:
         return tuple(codec.incident(row) for row in self._read(query))

@@ -68,7 +68,7 @@ class Server:
     elsewhere = "set store.url to another database"
     faults: tuple[type[Exception], ...] = (psycopg.Error,)
     reading: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ"}
-    writing: Mapping[str, Any] = {}
+    writing: Mapping[str, Any] = {"isolation_level": "READ COMMITTED"}
     now: ColumnElement[float] | None = cast(extract("epoch", func.clock_timestamp()), Double)
 
     def __init__(self, url: Secret, settings: Mapping[str, str] | None = None) -> None:

@@ -1,8 +1,8 @@
-"""The read side: /metrics, /healthz, /readyz and the status page, served by a thread of its own."""
+"""The web side: /metrics, health, the status page and the pages behind links in notices, in a thread of its own."""
 
 from prober.web.app import create_app
 from prober.web.server import WebServer
-from prober.web.signing import incident_links
-from prober.web.view import Health, Row, View
+from prober.web.signing import holds, incident_links
+from prober.web.view import Health, Matter, Replies, Row, View
 
-__all__ = ["Health", "Row", "View", "WebServer", "create_app", "incident_links"]
+__all__ = ["Health", "Matter", "Replies", "Row", "View", "WebServer", "create_app", "holds", "incident_links"]

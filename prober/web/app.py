@@ -1,11 +1,10 @@
-"""The routes. Everything is read only, so GET and HEAD are all there is."""
+"""The routes. All of them are read only, so that GET and HEAD are all there is, but the pages behind signed links."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 from starlette.applications import Starlette
@@ -17,11 +16,12 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from prober.clock import iso
-from prober.model import Verdict, format_duration
+from prober.model import Incident, Verdict
 from prober.sinks.prometheus import FAMILIES
 from prober.web.artifacts import artifacts
-from prober.web.view import Health, View
+from prober.web.incidents import incident_page
+from prober.web.pages import templates
+from prober.web.view import Health, Row, View
 
 REFRESH_S = 10
 SECURITY_HEADERS = {
@@ -46,6 +46,7 @@ def create_app(view: View) -> Starlette:
             Route("/healthz", _health(view.healthy)),
             Route("/readyz", _health(view.ready)),
             Route("/artifacts/{identity}", artifacts(view.artifact)),
+            Route("/incidents/{incident_id}/{action}", incident_page(view), methods=["GET", "POST"]),
             Route("/prober.css", _style(_STYLE.read_text())),
         ],
         middleware=[Middleware(_SecurityHeaders), Middleware(GZipMiddleware, compresslevel=1)],
@@ -114,26 +115,30 @@ def _style(text: str) -> Callable[[Request], Awaitable[Response]]:
 
 
 def _status_page(view: View) -> Callable[[Request], Response]:
-    environment = Environment(
-        loader=PackageLoader("prober.web"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(duration=format_duration, iso=iso)
-    template = environment.get_template("status.html")
+    template = templates().get_template("status.html")
 
     def status_page(request: Request) -> Response:
-        rows = view.snapshot()
-        now = view.clock.wall()
-        counts = {verdict.value: sum(row.state is verdict for row in rows) for verdict in Verdict}
-        # The worst first: that is what someone who opens this page is looking for.
-        order = (Verdict.DOWN, Verdict.UNKNOWN, Verdict.DEGRADED, Verdict.UP)
-        ordered = sorted(rows, key=lambda row: (order.index(row.state), row.check_id))
+        rows, incidents = view.snapshot(), view.incidents()
+        by_check: dict[str, list[Incident]] = {row.check_id: [] for row in rows}
+        others = [incident for incident in incidents if incident.check_id not in by_check]
+        for incident in incidents:
+            by_check.get(incident.check_id, []).append(incident)
         text = template.render(
-            rows=ordered, counts=counts, now=now, region=view.region, ready=view.ready(), refresh_s=REFRESH_S
+            rows=sorted(rows, key=lambda row: _badness(row, by_check[row.check_id])),
+            incidents=by_check,
+            others=others,
+            counts={verdict.value: sum(row.state is verdict for row in rows) for verdict in Verdict},
+            now=view.clock.wall(),
+            region=view.region,
+            ready=view.ready(),
+            refresh_s=REFRESH_S,
         )
         return HTMLResponse(text)
 
     return status_page
+
+
+def _badness(row: Row, incidents: Sequence[Incident]) -> tuple[int, bool, str]:
+    """The worst first: that is what someone who opens the page is looking for."""
+    order = (Verdict.DOWN, Verdict.UNKNOWN, Verdict.DEGRADED, Verdict.UP)
+    return order.index(row.state), not incidents, row.check_id

@@ -1,15 +1,16 @@
-"""What the web is shown of the prober: snapshots and answers, never the live objects."""
+"""What the web is shown of the prober, and what it may do there: answers and callables, never the live objects."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry
 
 from prober.clock import Clock, SystemClock
-from prober.model import Reason, Verdict
+from prober.model import Incident, Reason, Verdict
 from prober.sinks.prometheus import Exposition
 
 
@@ -27,6 +28,10 @@ class Row:
     last_run_at: float | None = None
     duration_s: float | None = None
     next_run_at: float | None = None
+    since: float | None = None
+    """When the state began."""
+    undecided: str = ""
+    """How far the latest runs are from changing it, such as ``failing 2 of 3``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,34 @@ class Health:
 
     ok: bool
     line: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """An incident that somebody was told of, and the checks that were told with it."""
+
+    incident: Incident
+    others: tuple[str, ...] = ()
+
+
+class Replies(Protocol):
+    """What people do about an incident by the links in its notices. Raises Retryable while the store is away."""
+
+    def verify(self, action: str, incident_id: str, signature: str) -> bool:
+        """Whether the link was sent by us. Asks no store, so that a stranger costs nothing."""
+        ...
+
+    def matter(self, incident_id: str) -> Matter | None:
+        """What it is about; None where there is no such incident any more."""
+        ...
+
+    def ack(self, incident_id: str, by: str) -> Matter | None:
+        """Acknowledge it."""
+        ...
+
+    def silence(self, incident_id: str, seconds: float, by: str) -> Matter | None:
+        """Let nothing be told of its check, and of those told with it, for a while."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +86,7 @@ class View:
     clock: Clock = field(default_factory=SystemClock)
     artifact: Callable[[str], tuple[Path, str] | None] = lambda _: None
     """The path and kind of the evidence of an id, if there is such."""
+    incidents: Callable[[], Sequence[Incident]] = tuple
+    """What is not finished, as of a few seconds ago."""
+    replies: Replies | None = None
+    """None where no links are sent. Unlike the others these may take a moment, and have threads of their own."""

@@ -23,9 +23,7 @@ LEAVES = WORDS | st.none() | st.booleans() | st.integers() | st.floats() | st.te
 VALUES = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS | WORDS, inner, max_size=6), max_leaves=30
 )
-SETTINGS = settings(
-    deadline=None, max_examples=150, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+SETTINGS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def attempt(path: Path, data: bytes) -> None:

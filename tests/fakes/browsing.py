@@ -100,12 +100,14 @@ class Browsing:
 
 
 @contextmanager
-def browsing(home: Path, settings: BrowserSettings | None = None, **environ: str) -> Iterator[Browsing]:
-    """A pool of one browser, in a loop and thread of its own."""
+def browsing(
+    home: Path, settings: BrowserSettings | None = None, opener: Callable[..., Any] = open_probe, **environ: str
+) -> Iterator[Browsing]:
+    """A pool of one browser, or of what ``opener`` opens, in a loop and thread of its own."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    opened = open_probe(settings or UNPINNED, {**os.environ, **environ})
+    opened = opener(settings or UNPINNED, {**os.environ, **environ})
     try:
         probe = asyncio.run_coroutine_threadsafe(opened.__aenter__(), loop).result(10)
         yield Browsing(home, probe, loop)

@@ -1,6 +1,6 @@
 """The alerting rooms as a process of their own, to be killed: runs of a fixed history, recorded and delivered.
 
-Usage: recording_child.py STORE SLACK_URL LETTERS. Prints one line ("run NUMBER VERDICT FAILURES") for every run whose
+Usage: recording_child.py STORE WEBHOOK_URL LETTERS. Prints one line ("run NUMBER VERDICT FAILURES") for every run whose
 state was committed, and goes on where the store says an earlier process stopped.
 """
 
@@ -11,7 +11,7 @@ from fakes.alerts import REGION, Way, check, runs
 from prober.alerting import Recorder, Roster, Surroundings
 from prober.delivery import Delivery
 from prober.model import AlertPolicy, Verdict
-from prober.notify import slack
+from prober.notify import webhook
 from prober.secret import Secret
 from prober.state import State
 from prober.store import Store
@@ -36,8 +36,8 @@ def main(path: str, url: str, letters: str) -> None:
     running: list[int] = []
     latest = store.results("shop", limit=1)
     first = int(latest[0].run_id.rpartition("-")[2]) + 1 if latest else 0
-    sender = slack.Sender(slack.Spec(kind="slack", webhook_url=Secret(url)))
-    delivery = Delivery(store, {"ops": sender}, owner="child")
+    sender = webhook.Sender(webhook.Spec(kind="webhook", url=Secret(url)))
+    delivery = Delivery(store, {"ops": sender}, owner="child", per_minute={"ops": 6000})
     store.release("child")
     around = Surroundings(
         on_state=on_state,

@@ -1,6 +1,7 @@
 """API journeys: steps and requests in a worker process, without a browser."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from prober.model import Observation, Reason, Verdict
 from prober.probes.api import Spec, open_probe
 
 HEAD = "import os\nfrom prober import journey, measure, step\nAPI = os.environ['EVENTCHAIN_URL']\n"
+CANARY = "canary-of-an-api"
 
 
 class Api(BaseHTTPRequestHandler):
@@ -49,15 +51,16 @@ def api() -> Iterator[str]:
         server.server_close()
 
 
-def run(home: Path, *sources: str, timeout_s: float = 10.0) -> list[Observation]:
+def run(home: Path, *sources: str, timeout_s: float = 10.0, artifacts: Path | None = None) -> list[Observation]:
     """Run journeys one after another in one pool."""
 
     async def probed(base: str) -> list[Observation]:
-        async with open_probe(environ={"EVENTCHAIN_URL": base}, base=home) as probe:
+        async with open_probe(environ={"EVENTCHAIN_URL": base, "CODE": CANARY}, base=home) as probe:
             seen = []
             for source in sources:
                 (home / "calls.py").write_text(HEAD + textwrap.dedent(source))
-                seen.append(await probe(Spec(id="x", journey="calls.py"), context(timeout_s, check_id="calls")))
+                ctx = context(timeout_s, artifacts, "calls")
+                seen.append(await probe(Spec(id="x", journey="calls.py", env=("CODE",)), ctx))
             return seen
 
     with api() as base:
@@ -96,6 +99,28 @@ def test_what_goes_wrong_has_its_reason(tmp_path: Path) -> None:
     failures = [seen.failure for seen in run(tmp_path, *sources)]
     assert [failure and failure.reason for failure in failures] == list(journeys.values())
     assert all(failure and failure.message.startswith("Ask: ") for failure in failures)
+
+
+def test_a_failure_leaves_the_steps_and_requests_that_explain_it_and_a_success_nothing(tmp_path: Path) -> None:
+    fine = "@journey\nasync def calls(http):\n    await http.get(API)\n"
+    failing = """
+        @journey
+        async def calls(http):
+            async with step("Ask"):
+                await http.get(f"{API}/?code={os.environ['CODE']}")
+            async with step("Pay"):
+                assert (await http.get(f"{API}/broken")).status_code == 200, os.environ["CODE"]
+    """
+    passed, failed = run(tmp_path, fine, failing, artifacts=tmp_path / "kept")
+    assert passed.artifacts == ()
+    (artifact,) = failed.artifacts
+    text = Path(artifact.path).read_text()
+    assert CANARY not in text
+    told = json.loads(text)
+    assert told["failure"] == {"reason": "step", "message": "Pay: ***"}
+    assert [(step["name"], step["verdict"]) for step in told["steps"]] == [("Ask", "up"), ("Pay", "down")]
+    assert [(one["step"], one["status"]) for one in told["http_requests"]] == [("Ask", 200), ("Pay", 503)]
+    assert all(one["phases"]["processing"] > 0 for one in told["http_requests"])
 
 
 def test_a_journey_that_blocks_is_ended_in_time(tmp_path: Path) -> None:

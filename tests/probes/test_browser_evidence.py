@@ -16,9 +16,9 @@ import playwright
 import pytest
 from fakes.browsing import Browsing, browsing, site
 
+from prober.journey.wanted import EvidenceSettings
 from prober.model import Observation, Reason
 from prober.probes.browser import BrowserSettings
-from prober.probes.browser.wanted import EvidenceSettings
 
 SECRET = 'c@nary "pass/word" & <more>*~'
 FAIL = """
@@ -117,6 +117,19 @@ def test_a_failure_is_explained_by_steps_requests_console_and_a_picture(ordinary
     identities = [artifact.id for artifact in seen.artifacts]
     assert len(set(identities)) == 2
     assert all(len(identity) == 32 for identity in identities)
+
+
+def test_a_run_that_only_broke_its_budget_is_explained_like_a_failure(ordinary: Browsing) -> None:
+    expect = {"budgets": {"lcp": "1ms", "step:Wait": "20s"}, "enforce": True}
+    seen = ordinary.run(PLAIN, artifacts=True, expect=expect)
+    assert seen.failure is None
+    assert kept(seen)["screenshot"].read_bytes().startswith(b"\x89PNG")
+    told = evidence(seen)
+    assert told["failure"] is None
+    assert (told["judgement"]["verdict"], told["judgement"]["reason"]) == ("down", "budget")
+    assert told["judgement"]["message"].startswith("budget lcp: expected at most 0.001s")
+    assert told["requests"][0]["status"] == 200
+    assert ordinary.run(PLAIN, artifacts=True, expect={"budgets": {"lcp": "20s"}, "enforce": True}).artifacts == ()
 
 
 def test_no_secret_is_in_any_file_nor_in_its_name_however_it_was_escaped(traced: Browsing) -> None:
@@ -224,6 +237,7 @@ def test_a_trace_is_made_of_the_second_try_only_and_kept_where_that_fails_too(or
     ]
 
 
+@pytest.mark.slow
 def test_there_is_video_where_playwright_has_its_ffmpeg_and_no_secret_is_about(base: str, tmp_path: Path) -> None:
     listed = json.loads((Path(playwright.__file__).parent / "driver/package/browsers.json").read_text())["browsers"]
     revision = next(one["revision"] for one in listed if one["name"] == "ffmpeg")
@@ -289,6 +303,7 @@ def test_a_hung_page_keeps_its_evidence_and_its_trace_before_the_deadline(traced
     assert evidence(seen)["steps"][1]["verdict"] == "down"
 
 
+@pytest.mark.slow
 def test_a_disk_that_takes_nothing_turns_no_finding_into_an_error(base: str, tmp_path: Path) -> None:
     (tmp_path / "artifacts").write_text("a file where the directory should be")
     with opened(tmp_path) as pool:

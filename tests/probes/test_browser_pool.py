@@ -138,6 +138,7 @@ def runs_there(home: Path, connect: str) -> None:
         assert "browser_executable" not in seen.facts
 
 
+@pytest.mark.slow
 def test_journeys_run_in_a_browser_elsewhere_over_its_devtools(tmp_path: Path) -> None:
     chromium = str(find_browser(BrowserSettings(), os.environ))
     command = (chromium, "--headless=new", "--no-sandbox", "--remote-debugging-port=0", f"--user-data-dir={tmp_path}/u")
@@ -211,7 +212,10 @@ def apart() -> Iterator[Path]:
         yield Path(place)
 
 
-@pytest.mark.parametrize("frozen", [False, True], ids=["running", "with its browser frozen"])
+@pytest.mark.parametrize(
+    "frozen",
+    [pytest.param(False, id="running"), pytest.param(True, id="with its browser frozen", marks=pytest.mark.slow)],
+)
 def test_what_a_killed_prober_leaves_behind_is_ended_by_the_next_one(
     tmp_path: Path, apart: Path, monkeypatch: pytest.MonkeyPatch, frozen: bool
 ) -> None:

@@ -20,7 +20,9 @@ def of(compared: list[Compared], page: str, vital: str, kind: str = "hard") -> l
     return [row for row in compared if (row.page, row.vital, row.kind) == (page, vital, kind)]
 
 
-@pytest.mark.parametrize("device", ["", "Pixel 7"], ids=["desktop", "mobile"])
+@pytest.mark.parametrize(
+    "device", [pytest.param("", id="desktop"), pytest.param("Pixel 7", id="mobile", marks=pytest.mark.slow)]
+)
 def test_every_value_is_that_of_web_vitals_and_none_it_loses_is_missing(
     measured: tuple[Browsing, Reports], device: str
 ) -> None:

@@ -1,5 +1,6 @@
 """One suite for every kind of store: a file, memory, and PostgreSQL."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -42,6 +43,14 @@ def url(server: Postgres, template: str) -> Iterator[str]:
         connection.execute("DELETE FROM meta WHERE key NOT IN ('schema_version', 'migration', 'decision')")
 
 
+@pytest.fixture(scope="session")
+def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file whose tables are there and empty."""
+    path = tmp_path_factory.mktemp("store") / "empty.db"
+    Store(path).close()
+    return path
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "prober.db"
@@ -62,4 +71,8 @@ def store(request: pytest.FixtureRequest, clock: MovedClock) -> Iterator[Store]:
 def opened(request: pytest.FixtureRequest, clock: MovedClock) -> Store:
     if request.param == "memory":
         return Store.in_memory(clock)
-    return Store(request.getfixturevalue("path" if request.param == "sqlite" else "url"), clock)
+    if request.param == "postgresql":
+        return Store(request.getfixturevalue("url"), clock)
+    path: Path = request.getfixturevalue("path")
+    shutil.copy(request.getfixturevalue("empty_file"), path)
+    return Store(path, clock)

@@ -101,12 +101,17 @@ def test_incidents_come_newest_first_and_the_open_ones_oldest_first(store: Store
 
 
 def test_an_incident_is_found_by_as_much_of_its_id_as_is_its_own(store: Store) -> None:
-    decided(store, incidents=(incident("abcd1", "a"), incident("abcd12", "b"), incident("ef_01", "c")))
-    found = {name: store.incident(name) for name in ("abcd1", "abcd12", "abcd", "ef_0", "ef_", "ef%0", "EF_0", "none")}
+    decided(
+        store, incidents=(incident("abcd1", "a"), incident("abcd12", "b"), incident("ef_01", "c"), incident("1", "d"))
+    )
+    found = {
+        name: store.incident(name) for name in ("abcd1", "abcd12", "abcd", "ef_0", "ef_", "ef%0", "EF_0", "none", "1")
+    }
     assert {name: one.id for name, one in found.items() if one} == {
         "abcd1": "abcd1",
         "abcd12": "abcd12",
         "ef_0": "ef_01",
+        "1": "1",
     }
 
 

@@ -1,11 +1,11 @@
 """Stores of earlier releases come forward with all they hold, and the release before can go on using them."""
 
 import math
-import subprocess
-import sys
+import multiprocessing
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -138,17 +138,21 @@ def test_a_store_of_a_later_release_that_this_prober_can_use_is_used(place: Path
 
 def test_three_probers_that_start_at_once_on_an_empty_database_all_come_up(server: Postgres) -> None:
     url = server.create()
-    script = "import sys; from prober.store import Store; input(); s = Store(sys.argv[1]); print(s.states()); s.close()"
-    started = [
-        subprocess.Popen([sys.executable, "-c", script, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for _ in range(3)
-    ]
+    forking = multiprocessing.get_context("fork")
+    line = forking.Barrier(3)
+    started = [forking.Process(target=come_up, args=(url, line)) for _ in range(3)]
     for child in started:
-        assert child.stdin is not None
-        child.stdin.write("\n")
-        child.stdin.flush()
-    assert [child.communicate()[0] for child in started] == ["()\n"] * 3
+        child.start()
+    for child in started:
+        child.join()
+    assert [child.exitcode for child in started] == [0, 0, 0]
     server.drop(url)
+
+
+def come_up(url: str, line: Barrier) -> None:
+    line.wait()
+    with closing(Store(url)) as store:
+        assert store.states() == ()
 
 
 def test_a_migration_that_breaks_leaves_the_store_as_it_was(place: Path | str, monkeypatch: pytest.MonkeyPatch) -> None:

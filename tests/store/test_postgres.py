@@ -213,6 +213,24 @@ def test_a_server_that_refuses_is_a_fault_that_never_shows_the_password(
     assert PASSWORD not in f"{fault.value!r} {refused.value!r} {store.label}"
 
 
+def test_a_name_that_takes_for_ever_to_resolve_is_a_fault_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    ending = threading.Event()
+    monkeypatch.setattr("prober.store.dialect.RESOLVE_S", 0.1)
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: [ending.wait()][1:])
+    store = Store("postgresql://nowhere.example/prober", wait=False)
+    with closing(store), within(3.0), pytest.raises(StoreFault, match=r"nowhere\.example cannot be resolved"):
+        store.states()
+    ending.set()
+
+
+def test_a_name_with_several_addresses_is_tried_at_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    addresses = [(None, None, None, "", (address, 0)) for address in ("127.0.0.1", "127.0.0.2", "127.0.0.1")]
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: addresses)
+    store = Store("postgresql://db.example:1/prober", wait=False)
+    with closing(store), pytest.raises(StoreFault, match=r"127\.0\.0\.1.*127\.0\.0\.2"):
+        store.states()
+
+
 @pytest.mark.parametrize(
     "url",
     [f"postgresql://ann:{PASSWORD}@host:port/prober", f"postgresql://ann:{PASSWORD}@host", "postgresql://"],

@@ -16,12 +16,13 @@ from html.parser import HTMLParser
 import httpx
 import pytest
 from fakes.results import Target, http_result
+from fakes.storing import incident
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.parser import text_string_to_metric_families
 
 from prober.clock import MovedClock
 from prober.faults import UserFault
-from prober.model import Reason, Verdict
+from prober.model import Condition, Incident, Reason, Verdict
 from prober.sinks.prometheus import Exposition
 from prober.web import Health, Row, View, WebServer, create_app
 
@@ -37,6 +38,7 @@ class Shown:
         self.exposition.offer(http_result(CHECK))
         self.registry = CollectorRegistry()
         self.rows: list[Row] = []
+        self.incidents: list[Incident] = []
         self.health = Health(True)
         self.readiness = Health(True)
         self.clock = MovedClock(wall=1_700_000_000.0)
@@ -50,6 +52,7 @@ class Shown:
             healthy=lambda: self.health,
             ready=lambda: self.readiness,
             clock=self.clock,
+            incidents=lambda: self.incidents,
         )
 
 
@@ -164,9 +167,41 @@ def test_the_page_shows_the_worst_first_with_reason_and_times(shown: Shown, clie
     assert '<meta http-equiv="refresh" content="10">' in page
 
 
+def test_the_page_says_since_when_and_how_far_a_state_is_from_changing(shown: Shown, client: httpx.Client) -> None:
+    now = shown.clock.wall()
+    shown.rows = [Row("a", "http", "a", Verdict.UP, since=now - 3600, undecided="failing 2 of 3")]
+    page = client.get("/").text
+    assert (">for 1h<" in page, "failing 2 of 3" in page) == (True, True)
+
+
+def test_the_page_shows_what_is_open_of_a_check_and_why_nobody_is_told(shown: Shown, client: httpx.Client) -> None:
+    down = incident(check_id="a", held="maintenance: new switches", acked_at=1.0, acked_by="Ada <3")
+    partly = replace(incident(check_id="b").notice, regions_down=("eu", "us"))
+    shown.incidents = [
+        incident("77", "b", condition=Condition.PARTIAL, region="", notice=partly),
+        incident("99", "prober", condition=Condition.PROBER, message="no canary has answered"),
+        down,
+    ]
+    shown.rows = [
+        Row("a", "http", "a", Verdict.DOWN),
+        Row("c", "http", "c", Verdict.UP),
+        Row("b", "tcp", "b", Verdict.UP),
+    ]
+    page = client.get("/").text
+    assert page.index("no canary has answered") < page.index('row">a<') < page.index('row">b<') < page.index('row">c<')
+    for part in (
+        "held: maintenance: new switches",
+        "acknowledged by Ada &lt;3",
+        '<b class="degraded">partial</b> in eu, us since 2023-11-14 22:13 UTC',
+    ):
+        assert part in page
+    assert page.count('class="incident"') == 3
+
+
 def test_what_a_target_says_never_becomes_markup(shown: Shown, client: httpx.Client) -> None:
     nasty = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
-    shown.rows = [Row(nasty, nasty, nasty, Verdict.DOWN, nasty, Reason.STATUS, nasty)]
+    shown.rows = [Row(nasty, nasty, nasty, Verdict.DOWN, nasty, Reason.STATUS, nasty, undecided=nasty)]
+    shown.incidents = [incident(check_id=name, held=nasty, acked_by=nasty, message=nasty) for name in (nasty, "other")]
     shown.readiness = Health(False, nasty)
     tags: set[str] = set()
 

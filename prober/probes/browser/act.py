@@ -15,7 +15,7 @@ from prober.faults import ProbeError, describe
 from prober.journey.host import http_client
 from prober.journey.run import Emit, Run, StepRecord
 from prober.journey.wire import Job
-from prober.model import Failure, Reason
+from prober.model import Failure, Observation, Reason
 from prober.probes.browser.collector import BINDING, QUIET_MS, SCRIPT, Collector
 from prober.probes.browser.dossier import Dossier
 from prober.probes.browser.explain import explain
@@ -106,15 +106,19 @@ class BrowserAct:
         if page and hung:
             failure = await self._revive(page, failure, limit_s)
         if failure.reason is not Reason.BROWSER_CRASH:
-            await self._dossier.picture(self._current(), step, failed=True)
-            await self._flush()
+            # What is wrong is known; where the journey's time is over, the rest must leave some to its clean-up.
+            await within(self._run.looking_s if self._run else None, self._look_at(step))
         return failure
 
-    async def finish(self) -> Mapping[str, Any]:
+    async def _look_at(self, step: StepRecord | None) -> None:
+        await self._dossier.picture(self._current(), step, failed=True)
+        await self._flush()
+
+    async def finish(self, seen: Callable[[], Observation]) -> Mapping[str, Any]:
         await self._flush()
         page = self._current()
         last_url = shown_url(page.url) if page else None
-        await self._dossier.finish(last_url)
+        await self._dossier.finish(page, last_url, seen())
         told = {"last_url": last_url, "settle_s": round(self._settled_s, 3)}
         return {**told, **self._watch.counts, **self._network.facts}
 

@@ -12,7 +12,7 @@ from typing import Any
 from playwright.async_api import CDPSession, Page
 from playwright.async_api import Error as PlaywrightError
 
-from prober.probes.browser.evidence import Drawer
+from prober.journey.evidence import Drawer
 from prober.probes.browser.masking import masked_inputs
 from prober.probes.browser.rescue import within
 

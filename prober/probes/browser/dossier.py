@@ -8,18 +8,16 @@ from typing import Any
 
 from playwright.async_api import BrowserContext, CDPSession, Page
 
+from prober.journey.evidence import Drawer, describe_run
 from prober.journey.run import Emit, Run, StepRecord
 from prober.journey.wire import Job
-from prober.model import Verdict
+from prober.model import Judgement, Observation, Reason, Verdict
 from prober.probes.browser.camera import Camera, Filmstrip
-from prober.probes.browser.evidence import Drawer, describe_run
 from prober.probes.browser.recording import Recording
 from prober.probes.browser.watch import Watch
 from prober.probes.browser.waterfall import Waterfall
 
 MEASURE_S = 1.5
-
-_BAD = (Verdict.DOWN, Verdict.DEGRADED)
 
 
 class Dossier:
@@ -39,6 +37,7 @@ class Dossier:
         filmed = self._drawer.open and self._drawer.wanted.filmstrip and not job.secrets
         self._filmstrip = Filmstrip() if filmed else None
         self._run: Run | None = None
+        self._judgement = Judgement(Verdict.UNKNOWN, Reason.INTERNAL, "not over", ())
 
     async def open(self) -> None:
         """Start what records, before the first page."""
@@ -58,11 +57,14 @@ class Dossier:
             label = f"{step.index + 1}-{step.name}" if step else "journey"
             await (self._camera.shoot_failure if failed else self._camera.shoot_pass)(page, label)
 
-    async def finish(self, last_url: str | None) -> None:
+    async def finish(self, page: Page | None, last_url: str | None, seen: Observation) -> None:
         """Write it all down; what matters most comes first, since time may be over soon."""
         if self._run is None or not self._drawer.open:
             return
-        if self._worthwhile:
+        self._judgement = self._drawer.judge(seen)
+        if self._failed and self._run.failure is None:
+            await self.picture(page, None, failed=True)  # of a run that ended well, only not well enough
+        if self._drawer.wants(self._judgement):
             await self._waterfall.measure(MEASURE_S * self._haste)
             self._drawer.keep_document(self._document(self._run, last_url))
             if self._filmstrip and (strip := self._filmstrip.develop(self._began_at(self._run))):
@@ -75,12 +77,7 @@ class Dossier:
 
     @property
     def _failed(self) -> bool:
-        run = self._run
-        return run is not None and (run.failure is not None or any(s.verdict in _BAD for s in run.steps))
-
-    @property
-    def _worthwhile(self) -> bool:
-        return self._failed or self._drawer.wanted.keep == "always"
+        return self._judgement.verdict is not Verdict.UP
 
     @property
     def _traceworthy(self) -> bool:
@@ -88,7 +85,7 @@ class Dossier:
 
     def _document(self, run: Run, last_url: str | None) -> dict[str, Any]:
         return {
-            **describe_run(self._job, run),
+            **describe_run(self._job, run, self._judgement),
             "url": last_url,
             **self._watch.evidence(run.began),
             "requests": self._waterfall.rows(run.began, run.step_at),

@@ -12,7 +12,7 @@ from typing import Any
 
 from prober.faults import ProbeError
 from prober.journey.attempts import run_attempts
-from prober.journey.order import find_declared, job_of
+from prober.journey.order import expected_of, find_declared, job_of
 from prober.journey.pool import Pool, open_pool
 from prober.journey.slots import MEBI, PoolStats, Upkeep
 from prober.model import Observation, Reason
@@ -104,7 +104,7 @@ async def open_probe(
                 network=network,
             )
             pool = await pools.pool_of(spec.browser)
-            job = replace(job, recording=settings.evidence.model_dump())
+            job = replace(job, recording=settings.evidence.model_dump(), expect=expected_of(spec))
             seen = await run_attempts(pool, job, declaration, ctx.remaining_s, ctx.log)
             return replace(seen, facts={**seen.facts, "profile": spec.profile})
 

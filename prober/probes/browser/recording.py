@@ -15,11 +15,11 @@ from typing import Any
 
 from playwright.async_api import BrowserContext
 
+from prober.journey.evidence import Drawer
+from prober.journey.veil import veil_har, veil_trace
+from prober.journey.wanted import EvidenceSettings
 from prober.journey.wire import Job
-from prober.probes.browser.evidence import Drawer
 from prober.probes.browser.rescue import within
-from prober.probes.browser.veil import veil_har, veil_trace
-from prober.probes.browser.wanted import EvidenceSettings
 
 START_S = 2.0
 STOP_S = 5.0

@@ -12,8 +12,8 @@ from playwright.async_api import Error as PlaywrightError
 Value = TypeVar("Value")
 
 
-async def within(seconds: float, call: Awaitable[Value]) -> Value | None:
-    """What ``call`` returns; None when it takes longer or the browser refuses."""
+async def within(seconds: float | None, call: Awaitable[Value]) -> Value | None:
+    """What ``call`` returns; None when it takes longer, if there is a limit, or the browser refuses."""
     try:
         async with asyncio.timeout(seconds):
             return await call

@@ -10,10 +10,10 @@ from pydantic import AfterValidator, Field, model_validator
 from prober.journey.cores import usable_cores
 from prober.journey.memory import limit_bytes
 from prober.journey.tracing import origin
+from prober.journey.wanted import EvidenceSettings
 from prober.judge import BrowserExpect
 from prober.model import Check, Duration, Identifier, Strict
 from prober.probes.browser.profile import DEFAULT, PROFILES, Throttle
-from prober.probes.browser.wanted import EvidenceSettings
 from prober.secret import Secret
 
 BYTES_PER_SLOT = 1 << 30

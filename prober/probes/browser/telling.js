@@ -1,7 +1,7 @@
-// How the host is told: the whole state of a navigation each time it changes, at most every 100 ms, numbered, under the
+// How the host is told: the whole state of a navigation each time it changes, at most every 250 ms, numbered, under the
 // navigation's own key. The host keeps the highest number.
 
-const MESSAGE_MS = 100, LOADING_MS = 500, PAINTED_FRAMES = 12, INPUT_FRAMES = 3;
+const MESSAGE_MS = 250, LOADING_MS = 500, PAINTED_FRAMES = 12, INPUT_FRAMES = 3;
 const bind = window.__prober_vitals, { stringify } = JSON;
 const { setTimeout: later, requestAnimationFrame: beforeFrame, addEventListener: hear } = window;
 let number = 0, timer = 0, unpainted = 0, leftAt = null, observer, known = null;

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,7 +16,7 @@ from pydantic import Field
 
 from prober.faults import ProbeError
 from prober.journey.declaration import Declaration
-from prober.journey.order import job_of
+from prober.journey.order import expected_of, job_of
 from prober.journey.pool import open_pool
 from prober.judge import BrowserExpect
 from prober.model import Check, Duration, Observation, Reason
@@ -79,6 +80,7 @@ async def open_probe(
                 run_id=ctx.run_id,
                 artifacts=ctx.artifacts,
             )
+            job = replace(job, recording=settings.evidence.model_dump(), expect=expected_of(spec))
             return await pool.run(job, ctx.remaining_s(), ctx.log)
 
         yield Pooled(probe, lambda: {"pytest": pool.stats()})

@@ -9,7 +9,7 @@ import time
 from collections.abc import Generator, Mapping
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, BrowserType, Page
@@ -17,9 +17,14 @@ from playwright.sync_api import Error as PlaywrightError
 
 from prober.probes.browser.collector import BINDING, QUIET_MS, SCRIPT, Collector
 from prober.probes.browser.explain import explain
+from prober.probes.browser.watch import Watch, shown_url
 
 SETTLE_S = 2.0
 SCREENSHOT_MS = 3000
+REPORT_CHARACTERS = 8000  # of what pytest says of a failure, the end is kept
+STILL = """([quiet, limit]) => Promise.race([
+    window.__prober_still?.(quiet), new Promise(done => setTimeout(done, limit)),
+])"""
 PREFIXES = ("http:", "https:", "file:")
 
 
@@ -31,7 +36,7 @@ class Reporter:
         self.engine: str = told["engine"]
         self._told = told
         self._collector = Collector(self.tell)
-        self._contexts: list[BrowserContext] = []
+        self._watched: list[tuple[BrowserContext, Watch]] = []
         self._begun: list[float] = []
         self._failed = False
 
@@ -44,7 +49,7 @@ class Reporter:
         """Have the vitals of every page of ``context`` collected."""
         context.expose_binding(BINDING, self._collector.take)
         context.add_init_script(SCRIPT)
-        self._contexts.append(context)
+        self._watched.append((context, Watch(cast(Any, context))))  # the same words in both of Playwright's worlds
         return context
 
     def user_agent(self, asked: str | None, browser: Browser) -> str | None:
@@ -66,6 +71,9 @@ class Reporter:
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self._failed = False
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        self._watched = [(context, watch) for context, watch in self._watched if context.pages]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -100,6 +108,7 @@ class Reporter:
             failure = explain(fault, str(item.path))
             ended |= {"reason": failure.reason.value, "message": failure.message.partition("\n")[0][:500]}
             self._take_pictures(item.name)
+            self._explain(item.name, report)
         self.tell(ended)
         self._settle()
 
@@ -108,11 +117,9 @@ class Reporter:
         until = time.monotonic() + SETTLE_S
         for page in self._pages():
             try:
-                while not self._failed and time.monotonic() < until:
-                    quiet_ms = page.evaluate("window.__prober_quiet?.()")
-                    if quiet_ms is not None and quiet_ms >= QUIET_MS:
-                        break
-                    page.wait_for_timeout(max(50.0, QUIET_MS - (quiet_ms or 400.0)))
+                left_ms = (until - time.monotonic()) * 1000
+                if not self._failed and left_ms > 0:
+                    page.evaluate(STILL, [QUIET_MS, left_ms])
                 page.evaluate("window.__prober_flush?.()")
             except PlaywrightError:  # the page went away
                 continue
@@ -121,10 +128,20 @@ class Reporter:
     def _pages(self) -> list[Page]:
         return [
             page
-            for context in self._contexts
+            for context, _ in self._watched
             for page in context.pages
             if not page.is_closed() and page.url.startswith(PREFIXES)
         ]
+
+    def _explain(self, name: str, report: pytest.TestReport) -> None:
+        """Tell what pytest says of a failure, and what every page then open had said."""
+        began = self._begun[-1]
+        contexts = [
+            {"urls": [shown_url(page.url) for page in context.pages], **watch.evidence(began)}
+            for context, watch in self._watched
+        ]
+        text = report.longreprtext[-REPORT_CHARACTERS:]
+        self.tell({"event": "evidence", "test": name, "text": text, "contexts": contexts})
 
     def _take_pictures(self, name: str) -> None:
         if self._told["artifacts"] is None:

@@ -7,19 +7,21 @@ import importlib.util
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from prober.faults import ProbeError
 from prober.journey.authoring import step
+from prober.journey.evidence import Drawer, describe_run
 from prober.journey.explain import explain
 from prober.journey.host import serve
 from prober.journey.run import Emit, Run, StepRecord
 from prober.journey.wire import EVENTS_BYTES, Job
-from prober.model import Failure, Reason
+from prober.model import Failure, Observation, Reason
 from prober.probes.browser.find import find_browser, sandboxed
+from prober.probes.browser.launch import started_by
 from prober.probes.browser.spec import BrowserSettings
 
 PLUGINS = ("prober.probes.browser.pytests.plugin", "prober.probes.browser.pytests.fixtures")
@@ -42,6 +44,8 @@ class Suite:
         self._job = job
         self._told = told
         self._emit = emit
+        self.evidence: list[dict[str, Any]] = []
+        """What explains the tests that failed, one for each."""
 
     async def run(self) -> None:
         """Tell every test as a step. Raises Told where the file as a whole is wrong."""
@@ -80,7 +84,10 @@ class Suite:
     def _pass_on(self, event: dict[str, Any]) -> None:
         if event["event"] == "broken":
             raise Told(Reason(event["reason"]), event["message"])
-        self._emit(event)
+        if event["event"] == "evidence":
+            self.evidence.append({key: value for key, value in event.items() if key != "event"})
+        else:
+            self._emit(event)
 
     async def _start(self, events: int) -> asyncio.subprocess.Process:
         file, test = str(self._job.params["file"]), str(self._job.params["test"])
@@ -111,14 +118,17 @@ class SuiteAct:
     reusable = False  # the end of this worker is the end of whatever the tests left running
 
     def __init__(self, job: Job, told: Mapping[str, Any], emit: Emit) -> None:
-        self.fixtures: Mapping[str, Any] = {"tests": Suite(job, told, emit)}
-        self._file = job.file
+        self._suite = Suite(job, told, emit)
+        self.fixtures: Mapping[str, Any] = {"tests": self._suite}
+        self._job = job
+        self._drawer = Drawer(job, emit)
+        self._run: Run | None = None
 
     def attach(self, run: Run) -> None:
-        return None
+        self._run = run
 
     def explain(self, fault: BaseException) -> Failure:
-        return fault.failure if isinstance(fault, Told) else explain(fault, self._file)
+        return fault.failure if isinstance(fault, Told) else explain(fault, self._job.file)
 
     async def examine(self, step: StepRecord | None, failure: Failure) -> Failure:
         return failure
@@ -126,15 +136,19 @@ class SuiteAct:
     async def settle(self, step: StepRecord) -> None:
         return None
 
-    async def finish(self) -> Mapping[str, Any]:
+    async def finish(self, seen: Callable[[], Observation]) -> Mapping[str, Any]:
+        judgement = self._drawer.judge(seen())
+        if self._run and self._drawer.wants(judgement):
+            tests = self._suite.evidence
+            self._drawer.keep_document({**describe_run(self._job, self._run, judgement), "tests": tests})
         return {}
 
 
 class SuiteStage:
     """What runs share: which browser they start."""
 
-    def __init__(self, told: Mapping[str, Any]) -> None:
-        self.facts: Mapping[str, Any] = {"browser_executable": told["launch"].get("executable_path")}
+    def __init__(self, told: Mapping[str, Any], executable: Path | None) -> None:
+        self.facts: Mapping[str, Any] = {"browser_executable": executable and str(executable)}
         self._told = told
 
     @asynccontextmanager
@@ -149,13 +163,14 @@ async def open_stage(told: Mapping[str, Any]) -> AsyncIterator[SuiteStage]:
         raise ProbeError(Reason.NO_BROWSER, "kind pytest needs pytest beside prober: pip install pytest")
     settings = BrowserSettings.model_validate(told["settings"])
     launch: dict[str, Any] = {"headless": settings.headless, "args": list(settings.args)}
-    if settings.engine == "chromium":
-        launch |= {
-            "executable_path": str(find_browser(settings, told["environ"])),
-            "chromium_sandbox": sandboxed(settings),
-        }
+    executable = None
     os.environ.update(told["environ"])
-    yield SuiteStage({"launch": launch, "engine": settings.engine})
+    if settings.engine == "chromium":
+        executable = find_browser(settings, told["environ"])
+        starting = started_by(executable)
+        os.environ.update(starting.pop("env", {}))  # the tests' process and its driver inherit it
+        launch |= {**starting, "chromium_sandbox": sandboxed(settings)}
+    yield SuiteStage({"launch": launch, "engine": settings.engine}, executable)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,20 @@
-"""Where a run's evidence goes: files of one directory, within bounds, without the secrets known by then."""
+"""Whether a run leaves evidence, and where that goes: files of one directory, within bounds, without its secrets."""
 
 from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
 from prober.faults import describe
 from prober.journey.run import Emit, Run
+from prober.journey.veil import Veil
+from prober.journey.wanted import EvidenceSettings
 from prober.journey.wire import Job
-from prober.probes.browser.veil import Veil
-from prober.probes.browser.wanted import EvidenceSettings
+from prober.judge import BrowserExpect, judge
+from prober.model import Judgement, Observation, Verdict
 
 VERSION = 1
 """Of evidence.json; within a version keys are only ever added."""
@@ -33,6 +36,14 @@ class Drawer:
     def open(self) -> bool:
         """Whether anything is kept at all."""
         return self._job.artifacts is not None
+
+    def judge(self, seen: Observation) -> Judgement:
+        """What the check's expectations make of ``seen``: the prober's judgement, made here while there are pages."""
+        return judge(seen, BrowserExpect.model_validate(dict(self._job.expect)), time.time())
+
+    def wants(self, judgement: Judgement) -> bool:
+        """Whether a run so judged is to be explained."""
+        return self.open and (judgement.verdict is not Verdict.UP or self.wanted.keep == "always")
 
     @property
     def veil(self) -> Veil:
@@ -71,15 +82,17 @@ class Drawer:
         self._emit({"event": "facts", "artifacts_dropped": list(self._dropped)})
 
 
-def describe_run(job: Job, run: Run) -> dict[str, Any]:
+def describe_run(job: Job, run: Run, judgement: Judgement) -> dict[str, Any]:
     """What evidence.json says of the run itself: its ids, how it failed, and the table of its steps."""
     failure = run.failure
+    judged = {"verdict": judgement.verdict.value, "reason": judgement.reason.value, "message": judgement.message}
     return {
         "check": job.check_id,
         "run": job.run_id,
         "attempt": job.attempt,
         "trace_id": job.trace_id or None,
         "failure": {"reason": failure.reason.value, "message": failure.message} if failure else None,
+        "judgement": judged,
         "steps": [
             {
                 "name": step.name,
