@@ -14,7 +14,7 @@ from typing import Any
 from prober.alerting.desk import tell
 from prober.alerting.docket import Case, Docket
 from prober.alerting.incidents import evolve, subject
-from prober.alerting.setting import ALONE, PROBER, REGION, UNMONITORED, Setting
+from prober.alerting.setting import ALONE, CHECKED, PROBER, REGION, UNMONITORED, Setting
 from prober.alerting.signals import Ended, Found, Opinion, Signal, opinion, signals, silent, unmonitored
 from prober.alerting.telling import REMOVED
 from prober.model import Check, Condition, Incident, Reason, Transition, Verdict
@@ -38,7 +38,7 @@ def decide(snapshot: Snapshot, setting: Setting) -> Decision:
     for check_id in sorted(snapshot.votes):
         if check_id in setting.checks:
             docket.opinions[check_id] = opinion(
-                setting.checks[check_id], snapshot.votes[check_id], setting, snapshot.now
+                setting.checks[check_id], snapshot.votes[check_id], setting, snapshot.now, snapshot.regions
             )
     for check_id in sorted(setting.checks.keys() & (docket.opinions.keys() | _named(snapshot.incidents))):
         _review(docket, check_id)
@@ -55,13 +55,13 @@ def decide(snapshot: Snapshot, setting: Setting) -> Decision:
     )
 
 
-def _spared(snapshot: Snapshot, setting: Setting) -> Mapping[str, Collection[str]]:
-    """By check: who knows of its outage already, from a region that could not ask the others."""
-    spared = {check_id: set(channels) for check_id, channels in setting.spared.items()}
+def _spared(snapshot: Snapshot, setting: Setting) -> Mapping[tuple[str, Condition], Collection[str]]:
+    """By check and condition: who knows of it already, from a region that could not ask the others."""
+    spared = {what: set(channels) for what, channels in setting.spared.items()}
     for incident in snapshot.incidents:
-        if incident.region != setting.scope and incident.condition is Condition.DOWN:
-            spared.setdefault(incident.check_id, set()).update(incident.channels)
-    return {check_id: sorted(channels) for check_id, channels in spared.items()}
+        if incident.region != setting.scope and incident.condition in CHECKED:
+            spared.setdefault((incident.check_id, incident.condition), set()).update(incident.channels)
+    return {what: sorted(channels) for what, channels in spared.items()}
 
 
 def _named(incidents: Iterable[Incident]) -> set[str]:
@@ -98,10 +98,11 @@ def _review(docket: Docket, check_id: str) -> None:
 
 def _end_own_views(docket: Docket, check: Check, seen: Opinion) -> None:
     """End what regions said by themselves, while they could not ask the others, once all say otherwise."""
-    if not seen.view.outlook.telling or seen.view.outlook is Outlook.DOWN:
+    if not seen.view.outlook.telling:
         return
+    holds = {Outlook.DOWN: Condition.DOWN, Outlook.DEGRADED: Condition.DEGRADED}.get(seen.view.outlook)
     for name, region, condition in list(docket.cases):
-        if name == check.id and region != docket.setting.scope and condition is Condition.DOWN:
+        if name == check.id and region != docket.setting.scope and condition in CHECKED and condition is not holds:
             _follow(docket, check, condition, region, Ended(docket.now))
 
 

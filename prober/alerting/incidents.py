@@ -84,6 +84,6 @@ def _open(signal: Signal, check: Check, condition: Condition, setting: Setting, 
         opened_at=signal.since,
         decided_at=now,
         notice=notice,
-        spared=tuple(setting.spared.get(check.id, ())),
+        spared=tuple(setting.spared.get((check.id, condition), ())),
     )
     return replace(incident, notice=replace(notice, actions=setting.links(incident)))

@@ -7,11 +7,12 @@ back, results, incidents and what is still to be sent move over, and all is deci
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import structlog
 
+from prober.alerting.setting import CHECKED
 from prober.clock import Clock
 from prober.faults import describe
 from prober.model import Condition, Hush, Incident
@@ -31,6 +32,8 @@ TOLD = "told_elsewhere"
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 Judge = Callable[[Snapshot, "Ledger"], Decision]
+Knowing = tuple[str, Condition, tuple[str, ...]]
+"""A check, what was told of it, and who knows."""
 
 
 @dataclass(slots=True)
@@ -52,8 +55,12 @@ class Ledger:
     """By the monotonic clock; None while the store is in reach."""
     contact_since: float = 0.0
     """Since when it was in reach without a break, by its own clock."""
-    told: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """By check id: who knew of its outage when the store was last in reach."""
+    returned_at: float = 0.0
+    """When it came back, by its own clock; 0 where it was never away."""
+    told: dict[str, Knowing] = field(default_factory=dict)
+    """By incident: who knew of what when the store was last in reach."""
+    staying: dict[str, Knowing] = field(default_factory=dict)
+    """The same of incidents that are on the spare and could not be moved yet."""
     hushes: tuple[Hush, ...] = ()
     """What was to be kept quiet then."""
     _looked_at: float = 0.0
@@ -77,7 +84,8 @@ class Ledger:
             if not self.store.shared:
                 raise
             self._leave(fault)
-            self.told = {name: tuple(channels) for name, channels in (self.spare.recall(TOLD) or {}).items()}
+            known = self.spare.recall(TOLD) or {}
+            self.told = {name: (check, Condition(what), tuple(who)) for name, (check, what, who) in known.items()}
         self._moving = True  # what an earlier process may have left on the spare
 
     def write(self, batch: Batch, scope: Scope | None, wait: Callable[[float], bool]) -> Decision | None:
@@ -86,14 +94,16 @@ class Ledger:
         ``wait`` waits so many seconds, or says True: give up.
         """
         self.look()
-        wait_s, failing_since = FIRST_WAIT_S, self.clock.monotonic()
+        wait_s, failing_since, failures = FIRST_WAIT_S, self.clock.monotonic(), 0
         while not self.away:
             try:
                 return self._commit(self.store, batch, scope)
             except StoreFault as fault:
                 self.errors += 1
+                failures += 1
                 _log.error("results not stored, trying again", error=describe(fault))
-                if self.clock.monotonic() - failing_since >= AWAY_AFTER_S:
+                # One alone says nothing: it may be this process that stood still, and was cut off for that.
+                if failures > 1 and self.clock.monotonic() - failing_since >= AWAY_AFTER_S:
                     self._leave(fault)
                 elif wait(wait_s):
                     return None
@@ -114,6 +124,8 @@ class Ledger:
             snapshot = current.look(self._within(current, scope))
             self.hushes = self.hushes if self.away else snapshot.hushes
             if not self.judge(snapshot, self):
+                if current is self.store:
+                    self._remember(snapshot.incidents)
                 return None
             return self._commit(current, Batch(self.region, secrets.token_hex(8)), scope)
         except StoreFault as fault:
@@ -132,6 +144,7 @@ class Ledger:
             if self.away:
                 self._return(contact_since)
             self._moving = not self._moved()
+            self.staying = _knowing(self.spare.open_incidents()) if self._moving else {}
         except StoreFault as fault:
             self.errors += 1
             if self.away:
@@ -141,9 +154,16 @@ class Ledger:
     def _commit(self, store: Store, batch: Batch, scope: Scope | None) -> Decision:
         if scope is None:
             return store.commit(batch)
-        decision = store.commit(batch, lambda snapshot: self.judge(snapshot, self), self._within(store, scope))
-        if store is self.store:
-            self._remember(decision.incidents)
+        seen: list[Incident] = []
+
+        def decide(snapshot: Snapshot) -> Decision:
+            decision = self.judge(snapshot, self)
+            seen[:] = [*snapshot.incidents, *decision.incidents]
+            return decision
+
+        decision = store.commit(batch, decide, self._within(store, scope))
+        if store is self.store and seen:
+            self._remember(seen)
         return decision
 
     def _within(self, store: Store, scope: Scope) -> Scope:
@@ -151,14 +171,10 @@ class Ledger:
         return Scope(scope.check_ids, scope.ancestors, None if store.shared else self.region)
 
     def _remember(self, incidents: Iterable[Incident]) -> None:
-        changed = False
-        for incident in incidents:
-            if incident.condition is Condition.DOWN:
-                changed = True
-                self.told.pop(incident.check_id, None)
-                if not incident.finished:
-                    self.told[incident.check_id] = (*incident.channels, *incident.spared)
-        if changed:
+        """Keep who knows of what; of an incident that is there twice the latter counts."""
+        told = _knowing(incidents)
+        if told != self.told:
+            self.told = told
             self._keep_told()
 
     def _keep_told(self) -> None:
@@ -184,10 +200,8 @@ class Ledger:
         # The next time that the spare is needed it must not begin with what was true the last time.
         stale = tuple((str(state["check_id"]), str(state["region"])) for state in self.spare.states())
         self.spare.commit(Batch(self.region, secrets.token_hex(8), forgotten=stale))
-        self.away_since, self.contact_since = None, contact_since
-        known: Mapping[str, Incident] = {one.id: one for one in self.store.open_incidents()}
-        self.told.clear()
-        self._remember(known.values())
+        self.away_since, self.contact_since, self.returned_at = None, contact_since, contact_since
+        self._remember(self.store.open_incidents())
         _log.info("the store is back")
 
     def _moved(self) -> bool:
@@ -201,3 +215,12 @@ class Ledger:
             self.store.unpack(cargo)
             self.spare.let_go(cargo)
         return not rows and not cargo and not self.spare.pending()
+
+
+def _knowing(incidents: Iterable[Incident]) -> dict[str, Knowing]:
+    latest = {one.id: one for one in incidents if one.condition in CHECKED}
+    return {
+        one.id: (one.check_id, one.condition, (*one.channels, *one.spared))
+        for one in latest.values()
+        if not one.finished
+    }

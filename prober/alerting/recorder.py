@@ -15,11 +15,11 @@ import structlog
 from prober.alerting.backlog import Backlog
 from prober.alerting.decide import decide
 from prober.alerting.draft import Draft, Thinning, written
-from prober.alerting.ledger import Ledger
+from prober.alerting.ledger import Knowing, Ledger
 from prober.alerting.setting import SILENT_AFTER_S, Grouping, Route, Setting, Sighting, Window
 from prober.clock import Clock, SystemClock, iso
 from prober.faults import describe
-from prober.model import Check, Incident, Result, Transition, Verdict
+from prober.model import Check, Condition, Incident, Result, Transition, Verdict
 from prober.state import State
 from prober.store import Batch, Decision, Scope, Snapshot, Store
 
@@ -128,7 +128,7 @@ class Recorder:
         self._giving_up = threading.Event()
         self._dropped: Counter[str] = Counter()
         self._ledger = Ledger(store, spare, region, self._clock, self._judge, self._everything)
-        self._tend_at = 0.0
+        self._tend_at = self._beat_at = 0.0
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
     @property
@@ -205,6 +205,7 @@ class Recorder:
                 return
             self._record(results)
             self._tend()
+            self._beat()
 
     def _record(self, results: Iterable[Result]) -> None:
         draft = Draft(self._region, self._states)
@@ -245,13 +246,18 @@ class Recorder:
             self._around.on_state(check_id, state)
         self._tell(decision)
 
+    def _beat(self) -> None:
+        """Give the sign of life, however long looking at what time has changed takes."""
+        now = self._clock.monotonic()
+        if now >= self._beat_at and not self._ledger.away:
+            self._beat_at = now + TEND_S
+            self._around.beat()
+
     def _tend(self) -> None:
         began = self._clock.monotonic()
         if began < self._tend_at:
             return
         decision = self._ledger.tend(Scope(frozenset(), self._roster.ancestors))
-        if not self._ledger.away:
-            self._around.beat()
         took_s = self._clock.monotonic() - began
         self._tend_at = began + max(TEND_S, took_s / TEND_SHARE)
         if decision:
@@ -285,7 +291,8 @@ class Recorder:
             silent_after_s=roster.silent_after_s,
             troubles=troubles,
             sightings=self._sightings,
-            spared=ledger.told if ledger.away else {},
+            spared=_spared(ledger.told if ledger.away else ledger.staying),
+            returned_at=ledger.returned_at,
             note=note,
             links=self._around.links,
         )
@@ -295,6 +302,13 @@ class Recorder:
         known = [(state, self._roster.checks.get(name)) for name, state in self._states.items()]
         states = tuple(written(state, self._around.freshness_s(check)) for state, check in known if check is not None)
         return Batch(self._region, secrets.token_hex(8), states=states)
+
+
+def _spared(told: Mapping[str, Knowing]) -> dict[tuple[str, Condition], tuple[str, ...]]:
+    spared: dict[tuple[str, Condition], tuple[str, ...]] = {}
+    for check_id, condition, channels in told.values():
+        spared[check_id, condition] = (*spared.get((check_id, condition), ()), *channels)
+    return spared
 
 
 def _ancestors(checks: Mapping[str, Check]) -> dict[str, tuple[str, ...]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from prober.model import Check, Incident, Result, Severity, Verdict
+from prober.model import Check, Condition, Incident, Result, Severity, Verdict
 
 SILENT_AFTER_S = 120.0
 """Beyond what a restart or a slow network explains."""
@@ -19,6 +19,9 @@ REGION = "region."
 """What incidents are about that are about no check; the region's name follows the last one."""
 
 ALONE = " (alone)"
+
+CHECKED = (Condition.DOWN, Condition.DEGRADED, Condition.PARTIAL)
+"""What an incident can be about that is about a check."""
 
 GroupBy = Literal["all", "tag", "parent", "severity"]
 
@@ -132,8 +135,10 @@ class Setting:
     """What is wrong with this prober, in a line each."""
     sightings: Mapping[str, Sighting] = field(default_factory=dict)
     """By check id, of this region."""
-    spared: Mapping[str, Collection[str]] = field(default_factory=dict)
-    """By check id: channels that know of its outage from elsewhere."""
+    spared: Mapping[tuple[str, Condition], Collection[str]] = field(default_factory=dict)
+    """By check id and condition: channels that know of it from elsewhere."""
+    returned_at: float = 0.0
+    """When the store came back; a region that has not been there since may have said other things meanwhile."""
     note: str = ""
     """What every notice says of how this view came about."""
     links: Callable[[Incident], tuple[tuple[str, str], ...]] = lambda _: ()

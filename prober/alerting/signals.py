@@ -12,6 +12,8 @@ from prober.store import Vote
 
 UNMONITORED_AFTER_S = 60.0
 """Beyond what a restart or a slow network explains."""
+APART_S = 1.0
+"""Two clocks that are closer say the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +70,16 @@ class Opinion:
         )
 
 
-def opinion(check: Check, votes: Mapping[str, Vote], setting: Setting, now: float) -> Opinion:
-    """What ``votes`` on ``check``, by region, come to."""
+def opinion(
+    check: Check, votes: Mapping[str, Vote], setting: Setting, now: float, heard: Mapping[str, float] | None = None
+) -> Opinion:
+    """What ``votes`` on ``check``, by region, come to; ``heard`` is when each region was last there."""
     states, fresh = {}, set()
     for region, vote in votes.items():
         state = readable(vote)
         if state is not None:
             states[region] = state
-            if vote.heard_at + setting.freshness_s(check) >= now:
+            if vote.heard_at + setting.freshness_s(check) >= now and _has_returned(region, setting, heard or {}):
                 fresh.add(region)
     view = weigh(states, fresh, setting.expected(check), check.quorum)
     if not setting.regions and view.outlook is Outlook.UNMONITORED:
@@ -84,12 +88,22 @@ def opinion(check: Check, votes: Mapping[str, Vote], setting: Setting, now: floa
     return Opinion(view, states, frozenset(fresh))
 
 
+def _has_returned(region: str, setting: Setting, heard: Mapping[str, float]) -> bool:
+    """Whether ``region`` has had the chance to say what it saw while the store was away."""
+    if not setting.regions or region == setting.region:
+        return True
+    return heard.get(region, setting.returned_at) >= setting.returned_at
+
+
 def readable(vote: Vote) -> State | None:
-    """The state in ``vote``; None where a damaged one says nothing."""
+    """The state in ``vote``, its times by the store's clock; None where a damaged one says nothing."""
     try:
-        return State.from_dict(vote.state)
+        state = State.from_dict(vote.state)
     except (KeyError, TypeError, ValueError):
         return None
+    ahead_s = vote.heard_at - state.last_at
+    # A smaller difference is the way to the store, not the clocks.
+    return state if abs(ahead_s) < APART_S else state.moved(ahead_s)
 
 
 def signals(check: Check, seen: Opinion, now: float) -> Mapping[Condition, Found]:

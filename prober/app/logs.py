@@ -40,7 +40,8 @@ class _Scrub:
         if not isinstance(value, str):
             return value
         keeps_lines = key == "exception"
-        return "".join(c if c.isprintable() or (keeps_lines and c in "\n\t") else " " for c in value)[:SHOWN]
+        text = "".join(c if c.isprintable() or (keeps_lines and c in "\n\t") else " " for c in value)
+        return text[-SHOWN:] if keeps_lines else text[:SHOWN]  # what happened stands at the end of a traceback
 
 
 class _ToStderr(logging.Handler):

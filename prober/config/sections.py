@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, Field, SerializeAsAny, field_validator
 
@@ -74,7 +74,8 @@ class Defaults(Strict):
 
 def _checked_database(url: Secret) -> Secret:
     parts = urlsplit(url.reveal())
-    if parts.scheme not in ("postgresql", "postgres") or not parts.hostname or len(parts.path) < 2:
+    somewhere = parts.hostname or "host" in parse_qs(parts.query)  # the folder of a socket can stand only there
+    if parts.scheme not in ("postgresql", "postgres") or not somewhere or len(parts.path) < 2:
         raise ValueError("expected a URL such as postgresql://user:password@host/database")
     return url
 

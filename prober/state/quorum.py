@@ -38,7 +38,8 @@ class View:
 
     outlook: Outlook
     since: float = 0.0
-    """When what it says began: for down, the first failure that made the quorum."""
+    """When what it says began: for down, the first failure that made the quorum; for partial, the first failure, or
+    the recovery that left too few of them."""
     down: tuple[str, ...] = ()
     up: tuple[str, ...] = ()
     """Regions heard of lately, by what they say; degraded ones are up."""
@@ -96,4 +97,9 @@ def _since(outlook: Outlook, settled: Mapping[str, State], need: int) -> float:
     since = sorted(s.since or 0.0 for s in settled.values() if wanted is None or s.verdict is wanted)
     if outlook in (Outlook.DOWN, Outlook.DEGRADED):
         return since[need - 1]
-    return since[0] if outlook is Outlook.PARTIAL else since[-1]
+    if outlook is Outlook.PARTIAL:
+        # It was down until so many came back that the others were too few.
+        back = sorted((s.since or 0.0 for s in settled.values() if s.verdict is not Verdict.DOWN), reverse=True)
+        lacking = need - len(since)
+        return max(since[0], back[lacking - 1]) if lacking <= len(back) else since[0]
+    return since[-1]

@@ -62,6 +62,11 @@ class State:
         """Whether the latest runs contradict what is settled: failing but not yet down, or back but not yet up."""
         return self.successes > 0 if self.verdict is Verdict.DOWN else self.failures > 0
 
+    def moved(self, by_s: float) -> State:
+        """The same as told by a clock that is ``by_s`` ahead."""
+        stamps = {name: getattr(self, name) for name in _STAMPS}
+        return replace(self, **{name: at + by_s for name, at in stamps.items() if at is not None})
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; ``from_dict`` takes them back."""
         return {name: getattr(self, name) for name in _FIELDS}
@@ -80,6 +85,8 @@ class State:
 
 _FIELDS = tuple(field.name for field in fields(State))
 
+
+_STAMPS = tuple(name for name in _FIELDS if name == "since" or name.endswith("_at"))
 
 _REASONS = {reason.value: reason for reason in Reason}
 

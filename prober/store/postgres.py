@@ -49,8 +49,8 @@ CONNECTING: Mapping[str, Any] = {
 SETTINGS: Mapping[str, str] = {
     "statement_timeout": "10s",
     "lock_timeout": "8s",
-    # A prober that is stopped in the middle of a transaction must not stop the others.
-    "idle_in_transaction_session_timeout": "10s",
+    # A prober that is stopped in the middle of a transaction must not stop the others: they wait for longer than this.
+    "idle_in_transaction_session_timeout": "5s",
 }
 MIGRATION_WAIT = "60s"
 COUNTING = "300s"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 import pytest
-from fakes.alerts import AT, REGION, Later, Way, check
+from fakes.alerts import AT, REGION, Later, Way, check, run
 from fakes.town import Town, told_kinds, walk
 
 from prober.alerting.setting import GroupBy
@@ -351,6 +351,61 @@ def test_down_in_one_region_of_three_is_told_later_and_more_mildly() -> None:
     assert (here.kinds(), here.last().message[:20]) == (["trigger", "resolve"], "up everywhere again ")
 
 
+def test_a_region_that_recovers_later_than_the_others_is_no_news_of_its_own() -> None:
+    here = three()
+    everywhere(here, "uuu", *["ddu"] * 40, "uuu", "udu", "udu", "uuu", "uuu")
+    assert here.kinds() == ["trigger", "resolve"], "it was down for long, but partial only just now"
+    everywhere(here, *["ddu"] * 40, *["duu"] * 35)
+    assert here.kinds(Condition.PARTIAL) == ["trigger"]
+    partial, resolve = here.last(), here.told[-2][2]
+    assert partial.at - resolve.at >= 900.0
+
+
+@pytest.mark.parametrize("off_s", [-3_600.0, 3_600.0])
+def test_how_long_it_has_failed_is_told_by_the_stores_clock_however_wrong_a_regions_is(off_s: float) -> None:
+    here = three()
+    for letters in ["uuu", *["duu"] * 40]:
+        for region, letter in zip((EU, US, AP), letters, strict=True):
+            ahead_s = off_s if region == EU else 0.0
+            seen = run(check(), {"u": UP, "d": DOWN}[letter], round(here.now), at=here.now + ahead_s, region=region)
+            here.beats[region] = here.now
+            here.take(seen)
+        here.now += 30
+        here.decide(region=US)
+    ((at, _, notice),) = here.told
+    assert 900.0 <= at - notice.since < 1_000.0
+    assert abs(notice.since - (AT + 30)) < 60
+
+
+def test_a_region_that_was_not_there_since_the_store_came_back_has_no_vote_yet() -> None:
+    alone = town(prefix="a", more={"spare": True, "note": "quorum: unavailable"})
+    walk(alone, "ddd", every_s=10.0)
+    here = three()
+    everywhere(here, "uuu")
+    here.now += 20
+    here.incidents = {one.id: replace(one, region="eu (alone)") for one in alone.incidents.values()}
+    here.more["returned_at"] = here.now
+    for _ in range(3):
+        here.run("shop", DOWN, EU)
+    assert here.told == [], "what the others said before is fresh still, but they may have seen it down since"
+    everywhere(here, "ddd", "ddd", "ddd")
+    assert here.told == []
+    assert len(here.open()) == 2
+
+
+def test_what_one_region_alone_called_slow_ends_with_what_all_say() -> None:
+    policy = AlertPolicy(degraded=True)
+    alone = town(check(alert=policy), prefix="a", more={"spare": True})
+    walk(alone, "uggg")
+    assert alone.kinds(Condition.DEGRADED) == ["trigger"]
+    here = town(check(alert=policy), regions=(EU, US, AP))
+    here.now = alone.now
+    here.incidents = {one.id: replace(one, region="eu (alone)") for one in alone.incidents.values()}
+    everywhere(here, "uuu")
+    assert here.kinds() == ["resolve"]
+    assert here.open(Condition.DEGRADED) == []
+
+
 def test_half_of_the_regions_is_not_most_of_them() -> None:
     here = town(regions=(EU, US))
     for _ in range(6):
@@ -447,7 +502,7 @@ def test_trouble_goes_to_the_channels_named_for_it() -> None:
 
 
 def test_a_regions_own_view_says_so_and_spares_whom_others_have_told() -> None:
-    away = {"spare": True, "note": "quorum: unavailable", "spared": {"shop": ("ops",)}}
+    away = {"spare": True, "note": "quorum: unavailable", "spared": {("shop", Condition.DOWN): ("ops",)}}
     here = town(routes=(Way(("ops", "pager")),), more=away)
     walk(here, "ddduu")
     assert [(to, notice.kind.value, notice.note) for _, to, notice in here.told] == [

@@ -9,15 +9,18 @@ from pathlib import Path
 
 import pytest
 from fakes.alerts import AT, REGION, Way, check, run, runs
+from fakes.storing import incident
 from hypothesis import given
 from hypothesis import strategies as st
 
 from prober.alerting import Recorder, Roster, Surroundings
 from prober.alerting.backlog import Backlog
+from prober.alerting.ledger import Ledger
 from prober.alerting.telling import REMOVED
-from prober.model import AlertPolicy, Check, Result, Verdict
+from prober.clock import MovedClock, SystemClock
+from prober.model import AlertPolicy, Check, Condition, Result, Verdict
 from prober.state import State
-from prober.store import Batch, Decide, Decision, Scope, Store, StoreFault
+from prober.store import Batch, Decide, Decision, Scope, Snapshot, Store, StoreFault
 
 OPS = (Way(("ops",)),)
 
@@ -346,3 +349,61 @@ def test_trouble_with_the_prober_goes_to_the_channels_that_are_to_hear_of_it(sto
     assert told.wait(20.0)
     recorder.close(20.0)
     assert outbox(store) == [("prober", "admin", "trigger")]
+
+
+class Away(Store):
+    """A shared store that can be away."""
+
+    away = False
+    shared = True  # type: ignore[assignment]
+
+    def commit(self, batch: Batch, decide: Decide | None = None, scope: Scope | None = None) -> Decision:
+        if self.away:
+            raise StoreFault("the server is not there")
+        return super().commit(batch, decide, scope)
+
+    def look(self, scope: Scope) -> Snapshot:
+        if self.away:
+            raise StoreFault("the server is not there")
+        return super().look(scope)
+
+    def now(self) -> float:
+        if self.away:
+            raise StoreFault("the server is not there")
+        return super().now()
+
+
+def test_what_another_region_told_is_known_once_the_store_is_away(tmp_path: Path) -> None:
+    with closing(Away(tmp_path / "shared.db")) as shared, closing(Store.in_memory()) as spare:
+        judge = lambda snapshot, ledger: Decision()  # noqa: E731 - nothing follows here: others decide
+        ledger = Ledger(shared, spare, REGION, SystemClock(), judge, lambda: Batch(REGION, "all"))
+        ledger.open()
+        told = incident("x", channels=("ops",))
+        shared.commit(Batch("us", "1"), lambda _: Decision(incidents=(told,)), Scope(frozenset()))
+        ledger.tend(Scope(frozenset()))
+        assert ledger.told == {"x": ("shop", Condition.DOWN, ("ops",))}
+        shared.away = True
+        again = Ledger(shared, spare, REGION, SystemClock(), judge, lambda: Batch(REGION, "all"))
+        again.open()
+        assert again.away
+        assert again.told == ledger.told, "also after a restart meanwhile"
+
+
+def test_one_fault_of_the_store_after_this_process_stood_still_is_not_taken_for_its_being_away(tmp_path: Path) -> None:
+    clock = MovedClock()
+
+    class Stopped(Away):
+        faults = 1
+
+        def commit(self, batch: Batch, decide: Decide | None = None, scope: Scope | None = None) -> Decision:
+            if self.faults:
+                self.faults -= 1
+                clock.advance(60.0)
+                raise StoreFault("terminating connection due to idle-in-transaction timeout")
+            return super().commit(batch, decide, scope)
+
+    with closing(Stopped(tmp_path / "shared.db")) as shared, closing(Store.in_memory()) as spare:
+        ledger = Ledger(shared, spare, REGION, clock, lambda *_: Decision(), lambda: Batch(REGION, "all"))
+        ledger.open()
+        ledger.write(Batch(REGION, "1"), None, lambda _: False)
+        assert not ledger.away

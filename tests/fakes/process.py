@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,11 +16,18 @@ from pathlib import Path
 class Prober:
     """``prober`` with some arguments, its stderr read as it comes."""
 
-    def __init__(self, *arguments: str | Path, environ: dict[str, str] | None = None, cwd: Path | None = None) -> None:
+    def __init__(
+        self,
+        *arguments: str | Path,
+        environ: dict[str, str] | None = None,
+        cwd: Path | None = None,
+        before: Sequence[str] = (),
+    ) -> None:
+        """``before`` is a command that runs the one after it in surroundings of its own, such as ``faketime``."""
         self.lines: list[str] = []
         self._said = threading.Condition()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "prober", *map(str, arguments)],
+            [*before, sys.executable, "-m", "prober", *map(str, arguments)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -67,9 +74,14 @@ class Prober:
 
 
 @contextmanager
-def prober(*arguments: str | Path, environ: dict[str, str] | None = None, cwd: Path | None = None) -> Iterator[Prober]:
+def prober(
+    *arguments: str | Path,
+    environ: dict[str, str] | None = None,
+    cwd: Path | None = None,
+    before: Sequence[str] = (),
+) -> Iterator[Prober]:
     """A running prober; killed at the end if it still runs."""
-    process = Prober(*arguments, environ=environ, cwd=cwd)
+    process = Prober(*arguments, environ=environ, cwd=cwd, before=before)
     try:
         yield process
     finally:

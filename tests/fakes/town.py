@@ -45,12 +45,14 @@ class Town:
     def take(self, result: Result) -> Decision:
         key = (result.check.id, result.region)
         before = self.states.get(key) or State(*key)
-        after, _ = advance(before, result, result.check.alert)
+        after, transitions = advance(before, result, result.check.alert)
         if after is before:
             return Decision()
+        # As the recorder has it: what changes nothing is in no decision's scope.
+        changed = {result.check.id} if transitions or after.undecided != before.undecided else set[str]()
         self.states[key], self.heard[key] = after, self.now
         sightings = {result.check.id: Sighting.of(result)} if result.verdict is Verdict.DOWN else {}
-        return self.decide({result.check.id}, result.region, sightings)
+        return self.decide(changed, result.region, sightings)
 
     def decide(
         self, changed: Iterable[str] = (), region: str = REGION, sightings: Mapping[str, Sighting] | None = None
@@ -73,6 +75,7 @@ class Town:
             for (check_id, region), at in self.heard.items()
             if check_id in self.checks and at + self.fresh(check_id) < self.now
         }
+        wanted |= {name for name, stands in self.standings.items() if stands.get("outlook") == "partial"}
         wanted |= {parent for name in wanted if name in self.checks for parent in self.checks[name].depends_on}
         votes: dict[str, dict[str, Vote]] = {}
         for (check_id, region), state in self.states.items():

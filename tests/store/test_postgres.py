@@ -66,7 +66,7 @@ def test_a_session_is_named_and_ends_its_own_waits(shared: Store) -> None:
     )
     with shared._reading() as connection:
         shown = [connection.execute(text(f"SHOW {name}")).scalar() for name in names]
-    assert shown[:4] == ["prober", "10s", "8s", "10s"]
+    assert shown[:4] == ["prober", "10s", "8s", "5s"]
 
 
 def test_a_server_that_is_not_there_yet_is_a_fault_until_it_is(server: Postgres, url: str) -> None:
