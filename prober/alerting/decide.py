@@ -98,7 +98,7 @@ def _review(docket: Docket, check_id: str) -> None:
 
 def _end_own_views(docket: Docket, check: Check, seen: Opinion) -> None:
     """End what regions said by themselves, while they could not ask the others, once all say otherwise."""
-    if not seen.view.outlook.telling:
+    if not seen.view.outlook.telling or seen.view.wavering:
         return
     holds = {Outlook.DOWN: Condition.DOWN, Outlook.DEGRADED: Condition.DEGRADED}.get(seen.view.outlook)
     for name, region, condition in list(docket.cases):

@@ -118,7 +118,8 @@ def signals(check: Check, seen: Opinion, now: float) -> Mapping[Condition, Found
         Condition.DEGRADED: view.outlook is Outlook.DEGRADED and policy.degraded,
         Condition.PARTIAL: view.outlook is Outlook.PARTIAL and late,
     }
-    return {condition: _signal(seen) if held else ended for condition, held in holds.items()}
+    found: dict[Condition, Found] = {condition: _signal(seen) if held else ended for condition, held in holds.items()}
+    return {**found, Condition.DOWN: None} if view.wavering else found
 
 
 def _signal(seen: Opinion) -> Signal:
