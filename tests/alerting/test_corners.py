@@ -35,3 +35,26 @@ def test_a_region_that_decides_alone_needs_no_other_whatever_the_quorum() -> Non
     here = town(check(quorum=2))
     walk(here, "ddd")
     assert here.kinds(Condition.DOWN) == ["trigger"]
+
+
+def test_failing_in_some_regions_is_an_incident_at_once_and_told_when_it_has_lasted() -> None:
+    # Once a region has settled, its runs change nothing that a decision is taken for: time alone has to tell.
+    here = town(regions=(EU, US, AP), beats=dict.fromkeys((EU, US, AP), AT))
+    everywhere(here, "uuu")
+    everywhere(here, "duu", times=3)
+    (found,) = here.open(Condition.PARTIAL)
+    assert (found.held, here.told) == ("failing for less than 15m", [])
+    for _ in range(31):
+        here.now += 30
+        for region in here.regions:
+            here.heard["shop", region] = here.beats[region] = here.now
+        here.decide(region=EU)
+    assert here.kinds(Condition.PARTIAL) == ["trigger"]
+
+
+def test_failing_in_some_regions_for_a_while_is_told_to_nobody() -> None:
+    here = town(regions=(EU, US, AP), beats=dict.fromkeys((EU, US, AP), AT))
+    everywhere(here, "uuu")
+    everywhere(here, "duu", times=5)
+    everywhere(here, "uuu", times=3)
+    assert (here.told, here.open(Condition.PARTIAL)) == ([], [])
