@@ -1,11 +1,10 @@
 """What the alerting decides where several of its rules meet: found by looking for a lost, doubled or wrong notice."""
 
-from dataclasses import replace
 
-from fakes.alerts import AT, REGION, Later, Way, check
-from fakes.town import Town, told_kinds, walk
+from fakes.alerts import AT, check
+from fakes.town import Town, walk
 
-from prober.model import AlertPolicy, Condition, Flapping, Hush, HushKind, NoticeKind, Severity, Verdict
+from prober.model import AlertPolicy, Condition, Verdict
 
 UP, DOWN, DEGRADED = Verdict.UP, Verdict.DOWN, Verdict.DEGRADED
 EU, US, AP = "eu", "us", "ap"
@@ -58,3 +57,30 @@ def test_failing_in_some_regions_for_a_while_is_told_to_nobody() -> None:
     everywhere(here, "duu", times=5)
     everywhere(here, "uuu", times=3)
     assert (here.told, here.open(Condition.PARTIAL)) == ([], [])
+
+
+def test_a_region_that_is_no_longer_listed_is_no_longer_missed() -> None:
+    here = town(regions=(EU, US, AP), beats=dict.fromkeys((EU, US, AP), AT))
+    everywhere(here, "uuu")
+    everywhere(here, "uu.", times=6)
+    assert here.kinds(Condition.SILENT) == ["trigger"]
+    here.regions = (EU, US)
+    here.decide(region=EU)
+    assert here.kinds(Condition.SILENT) == ["trigger", "resolve"]
+    here.regions = (EU, US, AP)
+    here.decide(region=US)
+    assert here.kinds(Condition.SILENT) == ["trigger", "resolve"], "a configuration that comes later is no news"
+
+
+def test_the_trouble_of_a_prober_whose_region_is_no_longer_listed_is_over_once_it_is_not_heard_of() -> None:
+    here = town(regions=(EU, US, AP), beats=dict.fromkeys((EU, US, AP), AT))
+    here.more = {"troubles": {"x": "y"}}
+    here.decide(region=AP)
+    here.more = {}
+    here.regions = (EU, US)
+    here.decide(region=EU)
+    assert here.kinds(Condition.PROBER) == ["trigger"], "it may only have an older configuration"
+    here.now += 300
+    here.beats |= {EU: here.now, US: here.now}
+    here.decide(region=EU)
+    assert here.kinds(Condition.PROBER) == ["trigger", "resolve"]
