@@ -52,6 +52,7 @@ def decide(snapshot: Snapshot, setting: Setting) -> Decision:
         notices=tuple(notices),
         transitions=tuple(docket.transitions),
         forgotten=tuple(docket.forgotten),
+        gone=tuple(docket.gone),
     )
 
 
@@ -176,6 +177,7 @@ def _review_prober(docket: Docket) -> None:
         if region in setting.regions:
             found = Ended(now) if region == setting.region else silent(region, heard_at, setting, now)
             _follow(docket, subject(REGION + region), Condition.SILENT, "", found)
+    _review_unlisted(docket)
     stands = {**docket.snapshot.standings, **docket.standings}
     lost = {
         check_id: (float(stands[check_id]["since"]), seen.view.absent)
@@ -183,6 +185,20 @@ def _review_prober(docket: Docket) -> None:
         if seen.view.outlook is Outlook.UNMONITORED and check_id in stands
     }
     _follow(docket, subject(UNMONITORED), Condition.UNMONITORED, "", unmonitored(lost, setting, now))
+
+
+def _review_unlisted(docket: Docket) -> None:
+    """Let go of regions that were taken from the configuration: nobody else ends what is open about them."""
+    setting, now = docket.setting, docket.now
+    # One that is heard of may only have an older configuration; one that is not is missed in nobody's.
+    lately = {name for name, at in docket.snapshot.regions.items() if now - at < setting.silent_after_s}
+    docket.gone += sorted(docket.snapshot.regions.keys() - lately - set(setting.regions))
+    for name, region, condition in list(docket.cases):
+        about = name.removeprefix(REGION) if condition is Condition.SILENT else region.removesuffix(ALONE)
+        if about in setting.regions or condition not in (Condition.SILENT, Condition.PROBER):
+            continue
+        if condition is Condition.SILENT or about not in lately:
+            _follow(docket, subject(name), condition, region, Ended(now))
 
 
 def _trouble(setting: Setting, now: float) -> Found:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from prober.alerting.docket import Case, Docket
-from prober.alerting.gates import hushed, waits_for_parent
+from prober.alerting.gates import hushed, waits_for_more, waits_for_parent
 from prober.alerting.routing import Way, Ways, ways
 from prober.alerting.telling import Addressed, Told, begin, end, ended_after, flap, go_on, settle
 from prober.model import Check, Condition, Incident
@@ -91,6 +91,7 @@ def _groups(docket: Docket, untold: Iterable[Case]) -> Iterable[list[Case]]:
     groups: dict[object, list[Case]] = {}
     for case in untold:
         why = waits_for_parent(case.check, case.incident, docket.opinions, docket.setting, docket.now)
+        why = why or waits_for_more(case.check, case.incident, docket.opinions, docket.now)
         case.incident = replace(case.incident, held=why)
         if not why:
             groups.setdefault(_group_of(docket, case), []).append(case)

@@ -36,6 +36,7 @@ class Docket:
     standings: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     transitions: list[Transition] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
 
     @property
     def now(self) -> float:

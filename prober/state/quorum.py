@@ -55,7 +55,8 @@ def needed(quorum: Quorum, votes: int) -> int:
         return votes // 2 + 1
     if quorum == "any":
         return 1
-    return max(1, votes) if quorum == "all" else int(quorum)
+    # One that decides alone, or of fewer regions than the number says, would else never see it down.
+    return max(1, votes if quorum == "all" else min(int(quorum), votes))
 
 
 def enough(quorum: Quorum, regions: int) -> int:

@@ -1,0 +1,86 @@
+"""What the alerting decides where several of its rules meet: found by looking for a lost, doubled or wrong notice."""
+
+
+from fakes.alerts import AT, check
+from fakes.town import Town, walk
+
+from prober.model import AlertPolicy, Condition, Verdict
+
+UP, DOWN, DEGRADED = Verdict.UP, Verdict.DOWN, Verdict.DEGRADED
+EU, US, AP = "eu", "us", "ap"
+STEADY = AlertPolicy(down_after=3, up_after=2, flapping=None)
+
+
+def town(*checks: object, **more: object) -> Town:
+    known = {one.id: one for one in checks} if checks else {"shop": check()}  # type: ignore[attr-defined]
+    return Town(known, **more)  # type: ignore[arg-type]
+
+
+def everywhere(here: Town, letters: str, check_id: str = "shop", times: int = 1) -> None:
+    """``times`` runs in each region, a letter for each: u for up, d for down, . for none."""
+    for _ in range(times):
+        for region, letter in zip(here.regions, letters, strict=True):
+            if letter != ".":
+                here.beats[region] = here.now
+                here.run(check_id, {"u": UP, "d": DOWN, "g": DEGRADED}[letter], region)
+        here.now += 30
+        here.decide(region=here.regions[0])
+
+
+# Regions.
+
+
+def test_a_region_that_decides_alone_needs_no_other_whatever_the_quorum() -> None:
+    here = town(check(quorum=2))
+    walk(here, "ddd")
+    assert here.kinds(Condition.DOWN) == ["trigger"]
+
+
+def test_failing_in_some_regions_is_an_incident_at_once_and_told_when_it_has_lasted() -> None:
+    # Once a region has settled, its runs change nothing that a decision is taken for: time alone has to tell.
+    here = town(regions=(EU, US, AP), beats=dict.fromkeys((EU, US, AP), AT))
+    everywhere(here, "uuu")
+    everywhere(here, "duu", times=3)
+    (found,) = here.open(Condition.PARTIAL)
+    assert (found.held, here.told) == ("failing for less than 15m", [])
+    for _ in range(31):
+        here.now += 30
+        for region in here.regions:
+            here.heard["shop", region] = here.beats[region] = here.now
+        here.decide(region=EU)
+    assert here.kinds(Condition.PARTIAL) == ["trigger"]
+
+
+def test_failing_in_some_regions_for_a_while_is_told_to_nobody() -> None:
+    here = town(regions=(EU, US, AP), beats=dict.fromkeys((EU, US, AP), AT))
+    everywhere(here, "uuu")
+    everywhere(here, "duu", times=5)
+    everywhere(here, "uuu", times=3)
+    assert (here.told, here.open(Condition.PARTIAL)) == ([], [])
+
+
+def test_a_region_that_is_no_longer_listed_is_no_longer_missed() -> None:
+    here = town(regions=(EU, US, AP), beats=dict.fromkeys((EU, US, AP), AT))
+    everywhere(here, "uuu")
+    everywhere(here, "uu.", times=6)
+    assert here.kinds(Condition.SILENT) == ["trigger"]
+    here.regions = (EU, US)
+    here.decide(region=EU)
+    assert here.kinds(Condition.SILENT) == ["trigger", "resolve"]
+    here.regions = (EU, US, AP)
+    here.decide(region=US)
+    assert here.kinds(Condition.SILENT) == ["trigger", "resolve"], "a configuration that comes later is no news"
+
+
+def test_the_trouble_of_a_prober_whose_region_is_no_longer_listed_is_over_once_it_is_not_heard_of() -> None:
+    here = town(regions=(EU, US, AP), beats=dict.fromkeys((EU, US, AP), AT))
+    here.more = {"troubles": {"x": "y"}}
+    here.decide(region=AP)
+    here.more = {}
+    here.regions = (EU, US)
+    here.decide(region=EU)
+    assert here.kinds(Condition.PROBER) == ["trigger"], "it may only have an older configuration"
+    here.now += 300
+    here.beats |= {EU: here.now, US: here.now}
+    here.decide(region=EU)
+    assert here.kinds(Condition.PROBER) == ["trigger", "resolve"]
