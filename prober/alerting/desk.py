@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from prober.alerting.docket import Case, Docket
 from prober.alerting.gates import hushed, waits_for_more, waits_for_parent
-from prober.alerting.routing import Way, Ways, ways
+from prober.alerting.routing import Way, Ways, audience, ways
 from prober.alerting.telling import Addressed, Told, begin, end, ended_after, flap, go_on, settle
-from prober.model import Check, Condition, Incident
+from prober.model import Check, Condition, Incident, Severity
 
 
 def tell(docket: Docket) -> list[Addressed]:
@@ -105,12 +105,12 @@ def _groups(docket: Docket, untold: Iterable[Case]) -> Iterable[list[Case]]:
 
 
 def _group_of(docket: Docket, case: Case) -> object:
-    """The same for what is told together: alike as the configuration says, and to the same channels."""
+    """The same for what is told together: alike as the configuration says, and to the same people."""
     grouping, check = docket.setting.grouping, case.check
     if grouping is None or grouping.wait <= 0 or case.incident.condition is not Condition.DOWN:
         return case.incident.id
-    channels = tuple(ways(check, case.incident, docket.setting, docket.now).first)
-    return (channels, grouping.by, _trait(check, grouping.by) or (case.incident.id,))
+    heard_by = audience(check, case.incident, docket.setting, docket.now)
+    return (heard_by, grouping.by, _trait(check, grouping.by) or (case.incident.id,))
 
 
 def _trait(check: Check, by: str) -> tuple[str, ...]:
@@ -124,7 +124,9 @@ def _trait(check: Check, by: str) -> tuple[str, ...]:
 
 
 def _begin(docket: Docket, group: list[Case]) -> Iterable[Addressed]:
-    leader, *others = group
+    # Its severity is that of the notice.
+    leader = min(group, key=lambda case: list(Severity).index(case.check.severity))
+    others = [case for case in group if case is not leader]
     first: Mapping[str, Way] = ways(leader.check, leader.incident, docket.setting, docket.now).first
     told = begin(leader.incident, first, docket.now, [case.incident for case in others])
     leader.incident = told.incident

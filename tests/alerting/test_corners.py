@@ -1,10 +1,12 @@
 """What the alerting decides where several of its rules meet: found by looking for a lost, doubled or wrong notice."""
 
+from dataclasses import dataclass
 
-from fakes.alerts import AT, check
-from fakes.town import Town, walk
+from fakes.alerts import AT, Later, Way, check
+from fakes.town import Town, told_kinds, walk
 
-from prober.model import AlertPolicy, Condition, Verdict
+from prober.alerting.setting import GroupBy
+from prober.model import AlertPolicy, Check, Condition, Verdict
 
 UP, DOWN, DEGRADED = Verdict.UP, Verdict.DOWN, Verdict.DEGRADED
 EU, US, AP = "eu", "us", "ap"
@@ -84,3 +86,47 @@ def test_the_trouble_of_a_prober_whose_region_is_no_longer_listed_is_over_once_i
     here.beats |= {EU: here.now, US: here.now}
     here.decide(region=EU)
     assert here.kinds(Condition.PROBER) == ["trigger", "resolve"]
+
+
+# Together.
+
+
+@dataclass(frozen=True)
+class Together:
+    wait: float = 30.0
+    by: GroupBy = "tag"
+
+
+def crowd(*checks: Check, **more: object) -> Town:
+    return town(*checks, more={"grouping": Together()} | more.pop("more", {}), **more)  # type: ignore[operator]
+
+
+def all_down(here: Town, *names: str, times: int = 5) -> None:
+    for _ in range(times):
+        for name in names:
+            here.run(name, DOWN)
+        here.now += 30
+        here.decide()
+
+
+def test_what_nobody_knows_of_is_not_told_in_the_notice_of_what_is_known_already() -> None:
+    spared = {"spared": {"a": ("ops",)}}
+    here = crowd(check("a", tags=("shop",)), check("b", tags=("shop",)), more=spared)
+    all_down(here, "a", "b")
+    assert told_kinds(here) == [("b", "trigger")]
+
+
+def test_what_is_escalated_differently_is_not_told_together() -> None:
+    routes = (Way(("ops",), "vip", go_on=False, escalate=(Later(300.0, ("boss",)),)), Way(("ops",)))
+    here = crowd(check("a", tags=("shop",)), check("b", tags=("shop", "vip")), routes=routes)
+    all_down(here, "a", "b", times=20)
+    assert [notice.check_id for _, to, notice in here.told if to == "boss"] == ["b"]
+
+
+def test_the_worst_of_what_is_told_together_leads() -> None:
+    mild, grave = check("a", tags=("shop",), severity="warning"), check("b", tags=("shop",), severity="critical")
+    here = crowd(mild, grave)
+    all_down(here, "a", "b")
+    assert [(notice.check_id, notice.severity, len(notice.members)) for _, _, notice in here.told] == [
+        ("b", "critical", 2)
+    ]
