@@ -74,7 +74,8 @@ def _go_on(docket: Docket, case: Case, found: Ways) -> Told:
         return Told(incident)
     if incident.flapping:
         return settle(incident, found.first, docket.now)
-    return go_on(incident, found, docket.now)
+    lasting = [one for one in (incident, *_members(docket, incident)) if one.closed_at is None]
+    return go_on(incident, found, docket.now, lasting)
 
 
 def _led(docket: Docket, incident: Incident) -> bool:

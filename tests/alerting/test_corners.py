@@ -1,12 +1,13 @@
 """What the alerting decides where several of its rules meet: found by looking for a lost, doubled or wrong notice."""
 
+
 from dataclasses import dataclass
 
 from fakes.alerts import AT, Later, Way, check
 from fakes.town import Town, told_kinds, walk
 
 from prober.alerting.setting import GroupBy
-from prober.model import AlertPolicy, Check, Condition, Verdict
+from prober.model import AlertPolicy, Check, Condition, NoticeKind, Verdict
 
 UP, DOWN, DEGRADED = Verdict.UP, Verdict.DOWN, Verdict.DEGRADED
 EU, US, AP = "eu", "us", "ap"
@@ -130,3 +131,22 @@ def test_the_worst_of_what_is_told_together_leads() -> None:
     assert [(notice.check_id, notice.severity, len(notice.members)) for _, _, notice in here.told] == [
         ("b", "critical", 2)
     ]
+
+
+def test_whoever_hears_later_of_what_was_told_together_hears_what_is_still_down() -> None:
+    names = ("a", "b", "c")
+    routes = (Way(("ops",), remind_every=600.0, escalate=(Later(300.0, ("boss",)),)),)
+    here = crowd(*(check(name, tags=("shop",)) for name in names), routes=routes)
+    all_down(here, *names)
+    for _ in range(25):
+        here.run("a", UP)
+        here.run("b", DOWN)
+        here.run("c", DOWN)
+        here.now += 30
+        here.decide()
+    (late,) = [notice for _, to, notice in here.told if to == "boss"]
+    again = next(notice for _, _, notice in here.told if notice.kind is NoticeKind.REMINDER)
+    for notice in (late, again):
+        assert [member[0] for member in notice.members] == ["b", "c"]
+        assert notice.title == "2 checks: b, c"
+        assert notice.incident_id == here.told[0][2].incident_id
