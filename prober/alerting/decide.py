@@ -42,6 +42,7 @@ def decide(snapshot: Snapshot, setting: Setting) -> Decision:
             )
     for check_id in sorted(setting.checks.keys() & (docket.opinions.keys() | _named(snapshot.incidents))):
         _review(docket, check_id)
+    _end_own_views(docket)
     _review_removed(docket)
     _review_prober(docket)
     notices = tell(docket)
@@ -92,17 +93,17 @@ def _review(docket: Docket, check_id: str) -> None:
         before, after = _follow(docket, check, condition, setting.scope, found)
         if condition is Condition.DOWN and _is_open(before) != _is_open(after):
             flips = flips.flip(docket.now, check.alert.flapping)
-    _end_own_views(docket, check, seen)
     docket.flips[check_id] = flips = flips.rest(docket.now, check.alert.flapping)
     _stand(docket, check_id, seen, was, flips)
 
 
-def _end_own_views(docket: Docket, check: Check, seen: Opinion) -> None:
+def _end_own_views(docket: Docket) -> None:
     """End what regions said by themselves, while they could not ask the others, once all say otherwise."""
-    if not seen.view.outlook.telling or seen.view.outlook is Outlook.DOWN:
-        return
     for name, region, condition in list(docket.cases):
-        if name == check.id and region != docket.setting.scope and condition is Condition.DOWN:
+        check, seen = docket.setting.checks.get(name), docket.opinions.get(name)
+        if check is None or seen is None or region == docket.setting.scope or condition is not Condition.DOWN:
+            continue
+        if seen.view.outlook.telling and seen.view.outlook is not Outlook.DOWN:
             _follow(docket, check, condition, region, Ended(docket.now))
 
 

@@ -16,6 +16,7 @@ def tell(docket: Docket) -> list[Addressed]:
     """Tell what is due and note it in the docket's cases; the notices in the order they are to be sent."""
     notices: list[Addressed] = []
     untold: list[Case] = []
+    docket.company = _company(docket.cases.values())
     for case in sorted(docket.cases.values(), key=lambda case: (case.incident.decided_at, case.check.id)):
         found = ways(case.check, case.incident, docket.setting, docket.now)
         why = _held(docket, case)
@@ -84,7 +85,16 @@ def _led(docket: Docket, incident: Incident) -> bool:
 
 
 def _members(docket: Docket, leader: Incident) -> Iterable[Incident]:
-    return (case.incident for case in docket.cases.values() if case.incident.led_by == leader.id)
+    return (case.incident for case in docket.company.get(leader.id, ()))
+
+
+def _company(cases: Iterable[Case]) -> Mapping[str, list[Case]]:
+    """Found once for all: to look through all cases for each of thousands takes longer than a store waits."""
+    found: dict[str, list[Case]] = {}
+    for case in cases:
+        if case.incident.led_by:
+            found.setdefault(case.incident.led_by, []).append(case)
+    return found
 
 
 def _groups(docket: Docket, untold: Iterable[Case]) -> Iterable[list[Case]]:

@@ -1,13 +1,16 @@
 """What the alerting decides where several of its rules meet: found by looking for a lost, doubled or wrong notice."""
 
 
+import time
 from dataclasses import dataclass
 
-from fakes.alerts import AT, Later, Way, check
+from fakes.alerts import AT, REGION, Later, Way, check
 from fakes.town import Town, told_kinds, walk
 
+from prober.alerting import decide
 from prober.alerting.setting import GroupBy
 from prober.model import AlertPolicy, Check, Condition, NoticeKind, Verdict
+from prober.state import State
 
 UP, DOWN, DEGRADED = Verdict.UP, Verdict.DOWN, Verdict.DEGRADED
 EU, US, AP = "eu", "us", "ap"
@@ -150,3 +153,19 @@ def test_whoever_hears_later_of_what_was_told_together_hears_what_is_still_down(
         assert [member[0] for member in notice.members] == ["b", "c"]
         assert notice.title == "2 checks: b, c"
         assert notice.incident_id == here.told[0][2].incident_id
+
+
+def test_thousands_that_recover_at_once_are_decided_before_the_store_loses_patience() -> None:
+    checks = [check(f"c{number}", alert=AlertPolicy(down_after=1, up_after=1)) for number in range(5_000)]
+    here = town(*checks)
+    for verdict in (DOWN, UP):
+        for one in checks:
+            here.states[one.id, REGION] = State(one.id, REGION, verdict, since=here.now, last_at=here.now)
+            here.heard[one.id, REGION] = here.now
+        snapshot = here.snapshot(here.checks)
+        began = time.process_time()
+        decision = decide(snapshot, here.setting(REGION, {}))
+        took_s = time.process_time() - began
+        here.write(decision)
+        here.now += 30
+    assert (here.kinds().count("resolve"), took_s < 2.5) == (5_000, True)
