@@ -1,10 +1,16 @@
 """What the alerting decides where several of its rules meet: found by looking for a lost, doubled or wrong notice."""
 
 
-from fakes.alerts import AT, check
-from fakes.town import Town, walk
+import time
+from dataclasses import dataclass
 
-from prober.model import AlertPolicy, Condition, Verdict
+from fakes.alerts import AT, REGION, Later, Way, check
+from fakes.town import Town, told_kinds, walk
+
+from prober.alerting import decide
+from prober.alerting.setting import GroupBy
+from prober.model import AlertPolicy, Check, Condition, NoticeKind, Verdict
+from prober.state import State
 
 UP, DOWN, DEGRADED = Verdict.UP, Verdict.DOWN, Verdict.DEGRADED
 EU, US, AP = "eu", "us", "ap"
@@ -84,3 +90,82 @@ def test_the_trouble_of_a_prober_whose_region_is_no_longer_listed_is_over_once_i
     here.beats |= {EU: here.now, US: here.now}
     here.decide(region=EU)
     assert here.kinds(Condition.PROBER) == ["trigger", "resolve"]
+
+
+# Together.
+
+
+@dataclass(frozen=True)
+class Together:
+    wait: float = 30.0
+    by: GroupBy = "tag"
+
+
+def crowd(*checks: Check, **more: object) -> Town:
+    return town(*checks, more={"grouping": Together()} | more.pop("more", {}), **more)  # type: ignore[operator]
+
+
+def all_down(here: Town, *names: str, times: int = 5) -> None:
+    for _ in range(times):
+        for name in names:
+            here.run(name, DOWN)
+        here.now += 30
+        here.decide()
+
+
+def test_what_nobody_knows_of_is_not_told_in_the_notice_of_what_is_known_already() -> None:
+    spared = {"spared": {"a": ("ops",)}}
+    here = crowd(check("a", tags=("shop",)), check("b", tags=("shop",)), more=spared)
+    all_down(here, "a", "b")
+    assert told_kinds(here) == [("b", "trigger")]
+
+
+def test_what_is_escalated_differently_is_not_told_together() -> None:
+    routes = (Way(("ops",), "vip", go_on=False, escalate=(Later(300.0, ("boss",)),)), Way(("ops",)))
+    here = crowd(check("a", tags=("shop",)), check("b", tags=("shop", "vip")), routes=routes)
+    all_down(here, "a", "b", times=20)
+    assert [notice.check_id for _, to, notice in here.told if to == "boss"] == ["b"]
+
+
+def test_the_worst_of_what_is_told_together_leads() -> None:
+    mild, grave = check("a", tags=("shop",), severity="warning"), check("b", tags=("shop",), severity="critical")
+    here = crowd(mild, grave)
+    all_down(here, "a", "b")
+    assert [(notice.check_id, notice.severity, len(notice.members)) for _, _, notice in here.told] == [
+        ("b", "critical", 2)
+    ]
+
+
+def test_whoever_hears_later_of_what_was_told_together_hears_what_is_still_down() -> None:
+    names = ("a", "b", "c")
+    routes = (Way(("ops",), remind_every=600.0, escalate=(Later(300.0, ("boss",)),)),)
+    here = crowd(*(check(name, tags=("shop",)) for name in names), routes=routes)
+    all_down(here, *names)
+    for _ in range(25):
+        here.run("a", UP)
+        here.run("b", DOWN)
+        here.run("c", DOWN)
+        here.now += 30
+        here.decide()
+    (late,) = [notice for _, to, notice in here.told if to == "boss"]
+    again = next(notice for _, _, notice in here.told if notice.kind is NoticeKind.REMINDER)
+    for notice in (late, again):
+        assert [member[0] for member in notice.members] == ["b", "c"]
+        assert notice.title == "2 checks: b, c"
+        assert notice.incident_id == here.told[0][2].incident_id
+
+
+def test_thousands_that_recover_at_once_are_decided_before_the_store_loses_patience() -> None:
+    checks = [check(f"c{number}", alert=AlertPolicy(down_after=1, up_after=1)) for number in range(5_000)]
+    here = town(*checks)
+    for verdict in (DOWN, UP):
+        for one in checks:
+            here.states[one.id, REGION] = State(one.id, REGION, verdict, since=here.now, last_at=here.now)
+            here.heard[one.id, REGION] = here.now
+        snapshot = here.snapshot(here.checks)
+        began = time.process_time()
+        decision = decide(snapshot, here.setting(REGION, {}))
+        took_s = time.process_time() - began
+        here.write(decision)
+        here.now += 30
+    assert (here.kinds().count("resolve"), took_s < 2.5) == (5_000, True)
