@@ -62,7 +62,7 @@ class Ledger:
     staying: dict[str, Knowing] = field(default_factory=dict)
     """The same of incidents that are on the spare and could not be moved yet."""
     hushes: tuple[Hush, ...] = ()
-    """What was to be kept quiet then."""
+    """What was to be kept quiet when the store was last in reach."""
     _looked_at: float = 0.0
     _moving: bool = False
 
@@ -122,9 +122,10 @@ class Ledger:
         try:
             current = self.spare if self.away else self.store
             snapshot = current.look(self._within(current, scope))
-            self.hushes = self.hushes if self.away else snapshot.hushes
+            if not self.away:
+                self.hushes = snapshot.hushes
             if not self.judge(snapshot, self):
-                if current is self.store:
+                if not self.away:
                     self._remember(snapshot.incidents)
                 return None
             return self._commit(current, Batch(self.region, secrets.token_hex(8)), scope)

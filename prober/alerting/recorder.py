@@ -96,8 +96,8 @@ class Surroundings:
     """What is wrong with this prober, in a line each."""
     links: Callable[[Incident], tuple[tuple[str, str], ...]] = lambda _: ()
     freshness_s: Callable[[Check], float] = lambda check: 2 * check.interval + check.timeout
-    beat: Callable[[], None] = lambda: None
-    """Called now and then, while the store is in reach."""
+    beat: Callable[[bool], None] = lambda _: None
+    """Called now and then, while the store is in reach; with True once it is back."""
 
 
 class Recorder:
@@ -129,6 +129,7 @@ class Recorder:
         self._dropped: Counter[str] = Counter()
         self._ledger = Ledger(store, spare, region, self._clock, self._judge, self._everything)
         self._tend_at = self._beat_at = 0.0
+        self._was_away = False
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
     @property
@@ -248,10 +249,11 @@ class Recorder:
 
     def _beat(self) -> None:
         """Give the sign of life, however long looking at what time has changed takes."""
+        back, self._was_away = self._was_away and not self._ledger.away, self._ledger.away
         now = self._clock.monotonic()
-        if now >= self._beat_at and not self._ledger.away:
+        if back or (now >= self._beat_at and not self._ledger.away):
             self._beat_at = now + TEND_S
-            self._around.beat()
+            self._around.beat(back)
 
     def _tend(self) -> None:
         began = self._clock.monotonic()

@@ -199,7 +199,9 @@ class Alarm:
         except StoreFault as fault:
             _log.debug("the region's sign of life was not taken", error=describe(fault))
 
-    def _on_beat(self) -> None:
+    def _on_beat(self, back: bool) -> None:
+        if back:
+            self._beaten_at = float("-inf")  # the others count what this region says from here on
         self._beat()
         if not self.store.shared or self.clock.monotonic() - self._noted_at >= NOTE_S:
             self._note_open()

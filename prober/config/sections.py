@@ -103,7 +103,7 @@ class Selfwatch(Strict):
     network failures are this prober's own, and unknown instead of down."""
     channels: Names = ()
     """Who is told of trouble with the prober itself; whoever a route leads to when missing."""
-    silent_after: Annotated[Duration, Field(ge=10, le=7 * 86_400)] = 120.0
+    silent_after: Annotated[Duration, Field(ge=30, le=7 * 86_400)] = 120.0
     """Where regions share a store: one that is not heard of for so long is an alert that the others give."""
 
 

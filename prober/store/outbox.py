@@ -69,11 +69,16 @@ class Outbox(Database):
         return tuple(codec.outbox_row(row) for row in self._read(query))
 
     def standing(self, channel: str, resolved_since: float) -> tuple[Notice, ...]:
-        """The latest notice sent to ``channel`` of each incident; of one that is over only if sent after that."""
+        """The latest notice sent to ``channel`` of each incident; of one that is over only if sent after that.
+
+        Not of one whose end is on its way: it may have been taken though no answer came, and would begin again.
+        """
         sent = and_(_box.c.channel == channel, _is(_box, SENT))
         latest = select(func.max(_box.c.seq)).where(sent).group_by(_box.c.incident_id)
         stands = or_(_box.c.kind != NoticeKind.RESOLVE.value, _box.c.done_at > resolved_since)
-        query = select(_box.c.payload).where(_box.c.seq.in_(latest), stands).order_by(_box.c.seq)
+        end = _box.alias("end")
+        ending = exists().where(_same(end, _box), end.c.kind == NoticeKind.RESOLVE.value, _is(end, PENDING))
+        query = select(_box.c.payload).where(_box.c.seq.in_(latest), stands, ~ending).order_by(_box.c.seq)
         return tuple(codec.notice(row.payload) for row in self._read(query))
 
     # What became of a row that was claimed. False, and nothing is changed, where another owner has it by now.

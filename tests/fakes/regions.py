@@ -31,7 +31,7 @@ PATIENCE_S = 90.0
 CONFIG = """
 regions: [eu, us, ap]
 store: {{url: "${{PROBER_STORE_URL}}", path: "${{LOCAL_PATH}}"}}
-selfwatch: {{silent_after: 10s}}
+selfwatch: {{silent_after: 30s}}
 defaults:
   interval: 1s
   timeout: 1s

@@ -186,6 +186,14 @@ def test_what_stands_at_a_channel_is_the_latest_that_was_sent_of_each_incident(s
     assert store.standing("hook", AT - 1) == ()
 
 
+def test_an_incident_whose_end_is_on_its_way_is_not_told_again_as_standing(store: Store) -> None:
+    tell(store, TRIGGERED, RESOLVED, incident="ending")
+    send(store)
+    assert store.standing("ops", AT - 1) == (), "its end may have been taken though no answer came"
+    send(store)
+    assert [notice.kind for notice in store.standing("ops", AT - 1)] == [RESOLVED]
+
+
 @pytest.mark.parametrize("owners", ["one each", "one for all"])
 def test_eight_who_claim_at_once_never_hold_the_same_and_keep_the_order_of_each_incident(
     store: Store, owners: str
