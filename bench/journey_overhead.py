@@ -4,10 +4,10 @@ Both have a warm browser on the same cores, started with the same switches, and 
 the whole process tree, exited children included, and of ourselves.
 
 The prober stands still on every new page until its vitals are final, which a bare script does not do, and a browser
-that stands still is not idle: it goes on painting, collecting garbage, ending processes. So a third takes turns with
-them, ``held``: the bare script standing still as long, doing nothing. What that costs more than the bare one is
-``settle_cpu_s``. The bars hold for what is left without the settling, in wall and in processor time;
-``cpu_overhead_with_settle`` is the whole. ``--quick`` runs two rounds and judges nothing but that they work.
+that stands still is not idle: it goes on painting, collecting garbage, ending processes. So in every third round the
+bare script takes a turn at standing still as long, doing nothing; ``settle_cpu_s`` is what that costs more. The bars
+hold for what is left without the settling, in wall and in processor time; ``cpu_overhead_with_settle`` is the whole.
+``--quick`` runs two rounds and judges nothing but that they work.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -88,38 +88,30 @@ async def buy_pooled(probe: Pooled) -> Cost:
     return Cost(wall_s - seen.facts["settle_s"], cpu_s, seen.facts["settle_s"])
 
 
-@dataclass(frozen=True)
-class Round:
-    """The same purchase three ways."""
-
-    ours: Cost
-    bare: Cost
-    held: Cost
-
-
-async def compare(rounds: int, warm_ups: int) -> list[Round]:
-    told: list[Round] = []
+async def compare(rounds: int, warm_ups: int) -> dict[str, list[Cost]]:
+    costs: dict[str, list[Cost]] = {"ours": [], "bare": [], "held": []}
     with shop() as url, bare(url) as process:
         async with pool(BrowserSettings(slots=1), EVENTCHAIN_URL=url) as probe:
             await buy_pooled(probe)
             held = await buy_bare(process, 0.5)
             stand_s, pages = 0.5, held.settle_s / 0.5
-            for number in range(warm_ups + rounds):
-                turns = {
+            for number in range(-warm_ups, rounds):
+                turns: dict[str, Callable[[], Awaitable[Cost]]] = {
                     "ours": partial(buy_pooled, probe),
                     "bare": partial(buy_bare, process),
                     "held": partial(buy_bare, process, stand_s),
                 }
-                order = list(turns)[number % 3 :] + list(turns)[: number % 3]
-                costs = {name: await turns[name]() for name in order}
-                stand_s = costs["ours"].settle_s / pages
-                if number >= warm_ups:
-                    told.append(Round(**costs))
-    return told
+                ways = ["ours", "bare"] if number % 2 else ["bare", "ours"]
+                for way in ways if number % 3 else [*ways, "held"]:
+                    cost = await turns[way]()
+                    stand_s = cost.settle_s / pages if way == "ours" else stand_s
+                    if number >= 0:
+                        costs[way].append(cost)
+    return costs
 
 
-def middle(rounds: list[Round], way: str, what: str) -> float:
-    return statistics.median(getattr(getattr(one, way), what) for one in rounds)
+def middle(costs: list[Cost], what: str) -> float:
+    return statistics.median(getattr(one, what) for one in costs)
 
 
 def main() -> int:
@@ -127,12 +119,12 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=30)
     parser.add_argument("--quick", action="store_true", help="two rounds, no judgement on the ratio")
     asked = parser.parse_args()
-    rounds = asyncio.run(compare(*((2, 0) if asked.quick else (asked.pairs, 2))))
-    wall_s, bare_wall_s = (middle(rounds, way, "wall_s") for way in ("ours", "bare"))
-    cpu_s, bare_cpu_s, held_cpu_s = (middle(rounds, way, "cpu_s") for way in ("ours", "bare", "held"))
+    costs = asyncio.run(compare(*((2, 0) if asked.quick else (asked.pairs, 2))))
+    wall_s, bare_wall_s = (middle(costs[way], "wall_s") for way in ("ours", "bare"))
+    cpu_s, bare_cpu_s, held_cpu_s = (middle(costs[way], "cpu_s") for way in ("ours", "bare", "held"))
     wall, cpu = wall_s / bare_wall_s - 1, (cpu_s - held_cpu_s) / bare_cpu_s
     figures = {
-        "pairs": len(rounds),
+        "pairs": len(costs["ours"]),
         "wall_s": wall_s,
         "bare_wall_s": bare_wall_s,
         "wall_overhead": wall,
@@ -140,7 +132,7 @@ def main() -> int:
         "bare_cpu_s": bare_cpu_s,
         "cpu_overhead": cpu,
         "cpu_overhead_with_settle": cpu_s / bare_cpu_s - 1,
-        "settle_s": middle(rounds, "ours", "settle_s"),
+        "settle_s": middle(costs["ours"], "settle_s"),
         "settle_cpu_s": held_cpu_s - bare_cpu_s,
     }
     figures = {name: round(value, 3) for name, value in figures.items()}

@@ -65,6 +65,7 @@ def main() -> int:
     median = statistics.median(warm_s)
     figures = {
         "warm_median_s": round(median, 3),
+        "warm_best_s": round(min(warm_s), 3),
         "warm_worst_s": round(max(warm_s), 3),
         "cold_median_s": round(statistics.median(cold_s), 3),
         "starts": len(warm_s),

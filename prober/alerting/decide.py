@@ -21,6 +21,8 @@ from prober.model import Check, Condition, Incident, Reason, Transition, Verdict
 from prober.state import Flips, Outlook
 from prober.store import Decision, Snapshot
 
+_OWN_VIEWS = {Outlook.DOWN: Condition.DOWN, Outlook.DEGRADED: Condition.DEGRADED}
+"""What a region that could not ask the others may go on saying."""
 _VERDICTS = {
     Outlook.UP: Verdict.UP,
     Outlook.DEGRADED: Verdict.DEGRADED,
@@ -42,6 +44,7 @@ def decide(snapshot: Snapshot, setting: Setting) -> Decision:
             )
     for check_id in sorted(setting.checks.keys() & (docket.opinions.keys() | _named(snapshot.incidents))):
         _review(docket, check_id)
+    _end_own_views(docket)
     _review_removed(docket)
     _review_prober(docket)
     notices = tell(docket)
@@ -52,6 +55,7 @@ def decide(snapshot: Snapshot, setting: Setting) -> Decision:
         notices=tuple(notices),
         transitions=tuple(docket.transitions),
         forgotten=tuple(docket.forgotten),
+        gone=tuple(docket.gone),
     )
 
 
@@ -91,18 +95,18 @@ def _review(docket: Docket, check_id: str) -> None:
         before, after = _follow(docket, check, condition, setting.scope, found)
         if condition is Condition.DOWN and _is_open(before) != _is_open(after):
             flips = flips.flip(docket.now, check.alert.flapping)
-    _end_own_views(docket, check, seen)
     docket.flips[check_id] = flips = flips.rest(docket.now, check.alert.flapping)
     _stand(docket, check_id, seen, was, flips)
 
 
-def _end_own_views(docket: Docket, check: Check, seen: Opinion) -> None:
+def _end_own_views(docket: Docket) -> None:
     """End what regions said by themselves, while they could not ask the others, once all say otherwise."""
-    if not seen.view.outlook.telling:
-        return
-    holds = {Outlook.DOWN: Condition.DOWN, Outlook.DEGRADED: Condition.DEGRADED}.get(seen.view.outlook)
     for name, region, condition in list(docket.cases):
-        if name == check.id and region != docket.setting.scope and condition in CHECKED and condition is not holds:
+        check, seen = docket.setting.checks.get(name), docket.opinions.get(name)
+        if check is None or seen is None or region == docket.setting.scope or condition not in CHECKED:
+            continue
+        holds = _OWN_VIEWS.get(seen.view.outlook)
+        if seen.view.outlook.telling and not seen.view.wavering and condition is not holds:
             _follow(docket, check, condition, region, Ended(docket.now))
 
 
@@ -176,6 +180,7 @@ def _review_prober(docket: Docket) -> None:
         if region in setting.regions:
             found = Ended(now) if region == setting.region else silent(region, heard_at, setting, now)
             _follow(docket, subject(REGION + region), Condition.SILENT, "", found)
+    _review_unlisted(docket)
     stands = {**docket.snapshot.standings, **docket.standings}
     lost = {
         check_id: (float(stands[check_id]["since"]), seen.view.absent)
@@ -183,6 +188,20 @@ def _review_prober(docket: Docket) -> None:
         if seen.view.outlook is Outlook.UNMONITORED and check_id in stands
     }
     _follow(docket, subject(UNMONITORED), Condition.UNMONITORED, "", unmonitored(lost, setting, now))
+
+
+def _review_unlisted(docket: Docket) -> None:
+    """Let go of regions that were taken from the configuration: nobody else ends what is open about them."""
+    setting, now = docket.setting, docket.now
+    # One that is heard of may only have an older configuration; one that is not is missed in nobody's.
+    lately = {name for name, at in docket.snapshot.regions.items() if now - at < setting.silent_after_s}
+    docket.gone += sorted(docket.snapshot.regions.keys() - lately - set(setting.regions))
+    for name, region, condition in list(docket.cases):
+        about = name.removeprefix(REGION) if condition is Condition.SILENT else region.removesuffix(ALONE)
+        if about in setting.regions or condition not in (Condition.SILENT, Condition.PROBER):
+            continue
+        if condition is Condition.SILENT or about not in lately:
+            _follow(docket, subject(name), condition, region, Ended(now))
 
 
 def _trouble(setting: Setting, now: float) -> Found:

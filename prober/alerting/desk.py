@@ -6,16 +6,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from prober.alerting.docket import Case, Docket
-from prober.alerting.gates import hushed, waits_for_parent
-from prober.alerting.routing import Way, Ways, ways
+from prober.alerting.gates import hushed, waits_for_more, waits_for_parent
+from prober.alerting.routing import Way, Ways, audience, ways
 from prober.alerting.telling import Addressed, Told, begin, end, ended_after, flap, go_on, settle
-from prober.model import Check, Condition, Incident
+from prober.model import Check, Condition, Incident, Severity
 
 
 def tell(docket: Docket) -> list[Addressed]:
     """Tell what is due and note it in the docket's cases; the notices in the order they are to be sent."""
     notices: list[Addressed] = []
     untold: list[Case] = []
+    docket.company = _company(docket.cases.values())
     for case in sorted(docket.cases.values(), key=lambda case: (case.incident.decided_at, case.check.id)):
         found = ways(case.check, case.incident, docket.setting, docket.now)
         why = _held(docket, case)
@@ -74,7 +75,8 @@ def _go_on(docket: Docket, case: Case, found: Ways) -> Told:
         return Told(incident)
     if incident.flapping:
         return settle(incident, found.first, docket.now)
-    return go_on(incident, found, docket.now)
+    lasting = [one for one in (incident, *_members(docket, incident)) if one.closed_at is None]
+    return go_on(incident, found, docket.now, lasting)
 
 
 def _led(docket: Docket, incident: Incident) -> bool:
@@ -83,7 +85,16 @@ def _led(docket: Docket, incident: Incident) -> bool:
 
 
 def _members(docket: Docket, leader: Incident) -> Iterable[Incident]:
-    return (case.incident for case in docket.cases.values() if case.incident.led_by == leader.id)
+    return (case.incident for case in docket.company.get(leader.id, ()))
+
+
+def _company(cases: Iterable[Case]) -> Mapping[str, list[Case]]:
+    """Found once for all: to look through all cases for each of thousands takes longer than a store waits."""
+    found: dict[str, list[Case]] = {}
+    for case in cases:
+        if case.incident.led_by:
+            found.setdefault(case.incident.led_by, []).append(case)
+    return found
 
 
 def _groups(docket: Docket, untold: Iterable[Case]) -> Iterable[list[Case]]:
@@ -91,6 +102,7 @@ def _groups(docket: Docket, untold: Iterable[Case]) -> Iterable[list[Case]]:
     groups: dict[object, list[Case]] = {}
     for case in untold:
         why = waits_for_parent(case.check, case.incident, docket.opinions, docket.setting, docket.now)
+        why = why or waits_for_more(case.check, case.incident, docket.opinions, docket.now)
         case.incident = replace(case.incident, held=why)
         if not why:
             groups.setdefault(_group_of(docket, case), []).append(case)
@@ -104,12 +116,12 @@ def _groups(docket: Docket, untold: Iterable[Case]) -> Iterable[list[Case]]:
 
 
 def _group_of(docket: Docket, case: Case) -> object:
-    """The same for what is told together: alike as the configuration says, and to the same channels."""
+    """The same for what is told together: alike as the configuration says, and to the same people."""
     grouping, check = docket.setting.grouping, case.check
     if grouping is None or grouping.wait <= 0 or case.incident.condition is not Condition.DOWN:
         return case.incident.id
-    channels = tuple(ways(check, case.incident, docket.setting, docket.now).first)
-    return (channels, grouping.by, _trait(check, grouping.by) or (case.incident.id,))
+    heard_by = audience(check, case.incident, docket.setting, docket.now)
+    return (heard_by, grouping.by, _trait(check, grouping.by) or (case.incident.id,))
 
 
 def _trait(check: Check, by: str) -> tuple[str, ...]:
@@ -123,7 +135,9 @@ def _trait(check: Check, by: str) -> tuple[str, ...]:
 
 
 def _begin(docket: Docket, group: list[Case]) -> Iterable[Addressed]:
-    leader, *others = group
+    # Its severity is that of the notice.
+    leader = min(group, key=lambda case: list(Severity).index(case.check.severity))
+    others = [case for case in group if case is not leader]
     first: Mapping[str, Way] = ways(leader.check, leader.incident, docket.setting, docket.now).first
     told = begin(leader.incident, first, docket.now, [case.incident for case in others])
     leader.incident = told.incident

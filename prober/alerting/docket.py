@@ -35,7 +35,10 @@ class Docket:
     flips: dict[str, Flips] = field(default_factory=dict)
     standings: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     transitions: list[Transition] = field(default_factory=list)
+    company: Mapping[str, list[Case]] = field(default_factory=dict)
+    """By incident id: those that were told in its notice."""
     forgotten: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
 
     @property
     def now(self) -> float:

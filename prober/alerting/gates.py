@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from prober.alerting.incidents import SELF
 from prober.alerting.setting import Setting
 from prober.alerting.signals import Opinion
-from prober.model import Check, Condition, Hush, HushKind, Incident
+from prober.model import Check, Condition, Hush, HushKind, Incident, format_duration
 from prober.state import Outlook
 
 
@@ -42,6 +42,16 @@ def waits_for_parent(
         if parent is not None and seen is not None and _explains(parent, seen, check, own, incident, now):
             return f"depends on {name}"
     return ""
+
+
+def waits_for_more(check: Check, incident: Incident, opinions: Mapping[str, Opinion], now: float) -> str:
+    """That ``check`` fails in some regions, but not for long yet; it is looked at until then since it is open."""
+    after = check.alert.partial_after
+    if incident.condition is not Condition.PARTIAL or after is None:
+        return ""
+    seen = opinions.get(check.id)
+    since = seen.view.since if seen is not None and seen.view.outlook is Outlook.PARTIAL else now
+    return f"failing for less than {format_duration(after)}" if now - since < after else ""
 
 
 def _explains(parent: Check, seen: Opinion, child: Check, own: Opinion | None, incident: Incident, now: float) -> bool:

@@ -37,10 +37,17 @@ def evolve(
     if isinstance(found, Signal):
         if incident is None:
             return _open(found, check, condition, setting, now)
-        return replace(incident, closed_at=None) if incident.closed_at is not None else incident
+        known = replace(incident, closed_at=None) if incident.closed_at is not None else incident
+        return known if known.told_at is not None else _where(known, found)
     if isinstance(found, Ended) and incident is not None and incident.closed_at is None:
         return replace(incident, closed_at=max(found.at, incident.opened_at))
     return incident
+
+
+def _where(incident: Incident, signal: Signal) -> Incident:
+    """``incident``, of which nobody was told yet, with the regions that fail by now."""
+    notice = replace(incident.notice, regions_down=signal.regions_down, regions_up=signal.regions_up)
+    return incident if notice == incident.notice else replace(incident, notice=notice)
 
 
 def _open(signal: Signal, check: Check, condition: Condition, setting: Setting, now: float) -> Incident:

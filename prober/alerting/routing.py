@@ -44,6 +44,18 @@ def ways(check: Check, incident: Incident, setting: Setting, now: float) -> Ways
     return Ways(first, later)
 
 
+def audience(check: Check, incident: Incident, setting: Setting, now: float) -> object:
+    """The same for incidents of which the same people are to hear at the same times, and know the same already."""
+    later = {
+        (step.after, channel)
+        for route in _fitting(check, incident, setting, now)
+        for step in route.escalate
+        for channel in step.channels
+    }
+    first = ways(check, incident, setting, now).first
+    return (frozenset(first.items()), frozenset(later), frozenset(incident.spared))
+
+
 def _fitting(check: Check, incident: Incident, setting: Setting, now: float) -> Iterable[Route]:
     regions = incident.notice.regions_down or (incident.notice.region,)
     for route in setting.routes:

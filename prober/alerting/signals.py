@@ -107,18 +107,18 @@ def readable(vote: Vote) -> State | None:
 
 
 def signals(check: Check, seen: Opinion, now: float) -> Mapping[Condition, Found]:
-    """Whether ``check`` is down, slow, or failing in some regions for long."""
+    """Whether ``check`` is down, slow, or failing in some regions."""
     view, policy = seen.view, check.alert
     if not view.outlook.telling:
         return {}
     ended = Ended(max((seen.states[region].since or now for region in view.up), default=now))
-    late = policy.partial_after is not None and now - view.since >= policy.partial_after
     holds = {
         Condition.DOWN: view.outlook is Outlook.DOWN,
         Condition.DEGRADED: view.outlook is Outlook.DEGRADED and policy.degraded,
-        Condition.PARTIAL: view.outlook is Outlook.PARTIAL and late,
+        Condition.PARTIAL: view.outlook is Outlook.PARTIAL and policy.partial_after is not None,
     }
-    return {condition: _signal(seen) if held else ended for condition, held in holds.items()}
+    found: dict[Condition, Found] = {condition: _signal(seen) if held else ended for condition, held in holds.items()}
+    return {**found, Condition.DOWN: None} if view.wavering else found
 
 
 def _signal(seen: Opinion) -> Signal:

@@ -40,10 +40,13 @@ def begin(incident: Incident, ways: Mapping[str, Way], now: float, members: Sequ
     return Told(told, _addressed(notice, "trigger", fresh))
 
 
-def go_on(incident: Incident, ways: Ways, now: float) -> Told:
-    """Tell those who have become due since, and remind the others that it lasts."""
+def go_on(incident: Incident, ways: Ways, now: float, lasting: Sequence[Incident] = ()) -> Told:
+    """Tell those who have become due since, and remind the others that it lasts.
+
+    ``lasting`` is what is not over yet of all that was told with it; it may be so itself.
+    """
     late = {c: way for c, way in ways.later.items() if c not in (*incident.channels, *incident.spared)}
-    notices = _addressed(_current(incident, NoticeKind.TRIGGER, now), "trigger", late)
+    notices = _addressed(_current(incident, NoticeKind.TRIGGER, now, lasting), "trigger", late)
     reminded = dict(incident.reminded) | dict.fromkeys(late, now)
     due = {
         c: way
@@ -51,7 +54,7 @@ def go_on(incident: Incident, ways: Ways, now: float) -> Told:
         if c in incident.channels and _is_due(way, reminded.get(c), incident, now)
     }
     if due:
-        notice = replace(_current(incident, NoticeKind.REMINDER, now), evidence=())
+        notice = replace(_current(incident, NoticeKind.REMINDER, now, lasting), evidence=())
         for channel, way in due.items():
             # Counted from the first word, so that whoever tells it, in whichever region, tells the same one.
             number = int((now - (incident.told_at or now)) // (way.remind_every_s or 1.0))
@@ -105,8 +108,12 @@ def ended_after(incident: Incident, how: str, now: float) -> str:
     return f"{how or _ENDINGS.get(incident.condition, 'over')} after {lasted}"
 
 
-def _current(incident: Incident, kind: NoticeKind, now: float) -> Notice:
-    return replace(incident.notice, kind=kind, at=max(now, incident.opened_at))
+def _current(incident: Incident, kind: NoticeKind, now: float, lasting: Sequence[Incident] = ()) -> Notice:
+    """What there is to say of ``incident``, in the words of the first that lasts: it may be up itself by now."""
+    own, shown = incident.notice, lasting[0].notice if lasting else incident.notice
+    notice = replace(shown, incident_id=own.incident_id, check_id=own.check_id, actions=own.actions)
+    notice = replace(notice, kind=kind, at=max(now, incident.opened_at))
+    return _gathered(notice, lasting) if len(lasting) > 1 else notice
 
 
 def _gathered(notice: Notice, incidents: Sequence[Incident]) -> Notice:

@@ -13,15 +13,23 @@ import psutil
 KILL_S = 3.0  # SIGKILL works at once but for processes stuck in the kernel; no one waits longer for those
 
 
-def kill_family(pid: int | None, home: Path) -> int:
-    """SIGKILL process ``pid`` and whatever belongs to it, until nothing is left; the number of processes killed.
+def identify(pid: int) -> psutil.Process | None:
+    """Process ``pid`` with the time it started, since ids are given again; None where it has ended already."""
+    try:
+        return psutil.Process(pid)
+    except psutil.NoSuchProcess:
+        return None
+
+
+def kill_family(process: psutil.Process | None, home: Path) -> int:
+    """SIGKILL ``process`` and whatever belongs to it, until nothing is left; the number of processes killed.
 
     What belongs to it are its descendants, everything in their process groups (Chromium leads one of its own), and
     every process whose command line or environment names ``home``, its private directory: those were orphaned.
     """
     killed: set[int] = set()
     until = time.monotonic() + KILL_S
-    while (members := set(_members(pid, home))) and time.monotonic() < until:
+    while (members := set(_members(process, home))) and time.monotonic() < until:
         for member in members:
             _kill(member)
         killed |= members
@@ -36,8 +44,8 @@ def _kill(pid: int) -> None:
         return
 
 
-def _members(pid: int | None, home: Path) -> Iterator[int]:
-    family = _descendants(pid) if pid is not None else set()
+def _members(root: psutil.Process | None, home: Path) -> Iterator[int]:
+    family = _descendants(root) if root is not None else set()
     living = [process for process in psutil.process_iter() if process.pid != os.getpid() and not _is_dead(process)]
     family |= {process.pid for process in living if process.pid not in family and _names(process, str(home))}
     # Chromium's helpers change their command lines, but stay in the group that the browser leads.
@@ -47,10 +55,9 @@ def _members(pid: int | None, home: Path) -> Iterator[int]:
             yield process.pid
 
 
-def _descendants(pid: int) -> set[int]:
+def _descendants(root: psutil.Process) -> set[int]:
     try:
-        root = psutil.Process(pid)
-        return {pid, *(child.pid for child in root.children(recursive=True))}
+        return {root.pid, *(child.pid for child in root.children(recursive=True))} if root.is_running() else set()
     except psutil.NoSuchProcess:
         return set()
 

@@ -18,6 +18,7 @@ from prober.model import Failure, Observation, Reason
 
 MARGIN_S = 1.0  # before the deadline: what it takes to end a process tree and still hand in a result
 
+_FOUND_DEAD = frozenset({Reason.BROWSER_CRASH, Reason.INTERNAL})
 _ENDED_BY_FORCE = frozenset({Reason.BROWSER_CRASH, Reason.PAGE_CRASH, Reason.INTERNAL})
 
 
@@ -38,9 +39,9 @@ class Pool:
         until = time.monotonic() + within_s - min(MARGIN_S, 0.1 * within_s)
         ledger = Ledger()
         seen = await self._run_once(job, until, ledger, log)
-        if not ledger.begun and seen.failure and seen.failure.reason is Reason.BROWSER_CRASH:
+        if not ledger.begun and seen.failure and seen.failure.reason in _FOUND_DEAD:
             # Nothing of the journey ran yet, so that this is no second try of it.
-            log.info("the browser was found dead; another one takes the journey", message=seen.failure.message)
+            log.info("the worker was found dead; another one takes the journey", message=seen.failure.message)
             seen = await self._run_once(job, until, Ledger(), log)
         return seen
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from prober.faults import ProbeError
 from prober.journey.cores import pin
-from prober.journey.family import kill_family
+from prober.journey.family import identify, kill_family
 from prober.journey.home import Home, make_home
 from prober.journey.wire import EVENTS_BYTES
 from prober.model import Reason
@@ -51,6 +51,7 @@ class Worker:
         self.facts: dict[str, Any] = {}
         self.runs = 0
         self._process = process
+        self._identity = identify(process.pid)
         self._home = home
         self._commands = commands
         self._events, self._channel = events
@@ -65,9 +66,9 @@ class Worker:
 
         Raises OSError where the system has no room for another process.
         """
-        home = make_home()
+        events, write_event = await _event_pipe()  # first: nothing may come between the process and its Worker
         read_command, write_command = os.pipe()
-        read_event, write_event = os.pipe()
+        home = make_home()
         try:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-P", *command, str(read_command), str(write_event)),
@@ -78,16 +79,16 @@ class Worker:
                 pass_fds=(read_command, write_event),
                 start_new_session=True,
             )
-            pin(process.pid, cores)  # at once, while it is one thread that has started nothing
-        except BaseException:
+        except BaseException:  # cancelled too, in which case the process has been killed
             os.close(write_command)
-            os.close(read_event)
+            events[1].close()
             home.remove()
             raise
         finally:
             os.close(read_command)
             os.close(write_event)
-        return cls(process, home, write_command, await _reader(read_event))
+        pin(process.pid, cores)  # at once, while it is one thread that has started nothing
+        return cls(process, home, write_command, events)
 
     async def ready(self) -> None:
         """Wait until it can take a job. Raises ProbeError where it says that it cannot, WorkerGone when it ends."""
@@ -147,7 +148,7 @@ class Worker:
 
     async def kill(self) -> None:
         """End it and everything it started, and remove its directory; bounded, and safe to call twice."""
-        await asyncio.to_thread(kill_family, self._process.pid, self._home.path)
+        await asyncio.to_thread(kill_family, self._identity, self._home.path)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1):
                 await self._process.wait()
@@ -165,9 +166,17 @@ class Worker:
                 self._output.popleft()
 
 
-async def _reader(fd: int) -> _Events:
+async def _event_pipe() -> tuple[_Events, int]:
+    """A pipe: our end as a stream, and the descriptor of the end a worker writes to."""
+    read_end, write_end = os.pipe()
     reader = asyncio.StreamReader(limit=EVENTS_BYTES)
-    channel, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(fd, "rb", buffering=0)
-    )
-    return reader, channel
+    pipe = os.fdopen(read_end, "rb", buffering=0)
+    try:
+        channel, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), pipe
+        )
+    except BaseException:
+        pipe.close()
+        os.close(write_end)
+        raise
+    return (reader, channel), write_end

@@ -45,6 +45,8 @@ class View:
     """Regions heard of lately, by what they say; degraded ones are up."""
     absent: tuple[str, ...] = ()
     """Regions that should have a vote and were not heard of lately."""
+    wavering: bool = False
+    """Whether it may be down after a few more runs: regions that fail, but not for long enough yet, would tip it."""
 
 
 def needed(quorum: Quorum, votes: int) -> int:
@@ -53,7 +55,8 @@ def needed(quorum: Quorum, votes: int) -> int:
         return votes // 2 + 1
     if quorum == "any":
         return 1
-    return max(1, votes) if quorum == "all" else int(quorum)
+    # One that decides alone, or of fewer regions than the number says, would else never see it down.
+    return max(1, votes if quorum == "all" else min(int(quorum), votes))
 
 
 def enough(quorum: Quorum, regions: int) -> int:
@@ -78,7 +81,9 @@ def weigh(states: Mapping[str, State], fresh: Collection[str], expected: Collect
     if len(down) < need <= len(down) + len(heard) - len(settled):
         return View(Outlook.UNKNOWN, 0.0, down, up, absent)  # those that have not settled yet will tip it
     outlook = _outlook(settled, need)
-    return View(outlook, _since(outlook, settled, need), down, up, absent)
+    failing = sum(state.failures > 0 for region, state in settled.items() if region not in down)
+    wavering = 0 < len(down) < need <= len(down) + failing
+    return View(outlook, _since(outlook, settled, need), down, up, absent, wavering)
 
 
 def _outlook(settled: Mapping[str, State], need: int) -> Outlook:

@@ -72,6 +72,8 @@ def _write(connection: Connection, decision: Decision, region: str) -> None:
         table = schema.standings.c
         gone = table.check_id.in_(decision.forgotten)
         connection.execute(delete(schema.standings).where(gone, table.region == region))
+    if decision.gone:
+        connection.execute(delete(schema.regions).where(schema.regions.c.region.in_(decision.gone)))
     write_incidents(connection, decision.incidents)
     schema.insert(connection, schema.transitions, [codec.transition_row(t) for t in decision.transitions])
     notices = [codec.outbox_values(*pair) for pair in decision.notices]

@@ -91,9 +91,12 @@ class Decision:
     """Changes decided by several regions together; their region is empty."""
     forgotten: tuple[str, ...] = ()
     """Check ids whose standing is dropped."""
+    gone: tuple[str, ...] = ()
+    """Regions that nobody expects to hear of any more."""
 
     def __bool__(self) -> bool:
-        return bool(self.standings or self.incidents or self.notices or self.transitions or self.forgotten)
+        changes = (self.standings, self.incidents, self.notices, self.transitions, self.forgotten, self.gone)
+        return any(changes)
 
 
 Decide = Callable[[Snapshot], Decision]

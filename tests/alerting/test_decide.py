@@ -409,6 +409,14 @@ def test_what_one_region_alone_called_slow_ends_with_what_all_say() -> None:
     assert here.open(Condition.DEGRADED) == []
 
 
+def test_an_outage_does_not_end_where_another_region_is_about_to_see_it() -> None:
+    here = three()
+    everywhere(here, "uuu", "ddu", "ddu", "ddu", "dud", "dud", "dud")
+    assert here.kinds(Condition.DOWN) == ["trigger"]
+    everywhere(here, "uuu", "uuu")
+    assert here.kinds(Condition.DOWN) == ["trigger", "resolve"]
+
+
 def test_half_of_the_regions_is_not_most_of_them() -> None:
     here = town(regions=(EU, US))
     for _ in range(6):

@@ -103,17 +103,22 @@ def test_the_commented_options_of_the_shipped_file_are_right_as_well(tmp_path: P
     path = tmp_path / "probes.yaml"
     path.write_text("\n".join(shown))
     environ = dict.fromkeys(("SLACK_WEBHOOK_URL", "HEARTBEAT_URL"), "https://hooks.example/T0")
-    environ |= {"SHOP_PASSWORD": "correct horse", "SHOP_TOTP_KEY": "ORSXG5A"}
+    environ |= {"SHOP_PASSWORD": "correct horse", "SHOP_TOTP_KEY": "ORSXG5A", "PAGERDUTY_ROUTING_KEY": "0" * 32}
+    environ |= {"SMTP_HOST": "mail.example", "SMTP_USER": "prober", "SMTP_PASSWORD": "battery staple"}
     config = load(path, environ, lenient=False).config
     assert config.checks[-1].id == "shop-tls"
-    assert (list(config.channels), len(config.routes), len(config.sinks)) == (["hook", "ops"], 2, 1)
+    assert list(config.channels) == ["hook", "pager", "chat", "mail"]
+    assert (len(config.routes), len(config.maintenance), len(config.sinks)) == (4, 1, 1)
     assert config.heartbeat is not None
+    assert config.grouping is not None
+    assert config.selfwatch.egress
 
 
 def is_commented_option(line: str) -> bool:
-    """Whether a comment is YAML that was taken out: ``# key: ...`` or ``# - ...``, indented or the heartbeat."""
-    match = re.match(r"( *)# (?:- | *)[a-z_]+:|( *)# - \{", line)
-    return match is not None and (line.startswith((" ", "# heartbeat:")))
+    """Whether a comment is YAML that was taken out: ``# key: ...`` or ``# - ...``, indented or a section of its own."""
+    match = re.match(r"( *)# (?:- | *)[a-z_]+:|( *)# *- \{", line)
+    sections = ("# heartbeat:", "# grouping:", "# selfwatch:", "# maintenance:", "#   - {reason")
+    return match is not None and line.startswith((" ", *sections))
 
 
 def test_validating_imports_neither_playwright_nor_boto3() -> None:

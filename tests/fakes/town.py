@@ -107,6 +107,8 @@ class Town:
         self.standings |= decision.standings
         for check_id in decision.forgotten:
             self.standings.pop(check_id, None)
+        for region in decision.gone:
+            self.beats.pop(region, None)
         for incident in decision.incidents:
             known = self.incidents.get(incident.id)
             assert incident.version == (known.version if known else 0)

@@ -13,7 +13,7 @@ from pytest_httpx import HTTPXMock, IteratorStream
 from prober.faults import Permanent, Retryable
 from prober.model import Notice
 from prober.notify._posting import MESSAGE_REPLY_BYTES, REPLY_BYTES, retry_after_s
-from prober.store import rows
+from prober.store import codec
 
 EVERY = pytest.mark.parametrize("kind", HTTP)
 
@@ -129,7 +129,7 @@ def test_a_notice_that_was_stored_meanwhile_is_posted_as_it_was(
     kind: str, notice: Notice, httpx_mock: HTTPXMock
 ) -> None:
     httpx_mock.add_response(content=taken(kind))
-    send(http_sender(kind), rows.notice(rows.notice_json(notice)))
+    send(http_sender(kind), codec.notice(codec.notice_json(notice)))
     assert json.loads(httpx_mock.get_requests()[0].content) == golden(kind, notice)
 
 

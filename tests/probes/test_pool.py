@@ -17,6 +17,7 @@ from prober.journey.cores import share_out, usable_cores
 from prober.journey.memory import headroom_bytes, limit_bytes, oom_kills, tree_bytes
 from prober.journey.order import job_of
 from prober.journey.pool import Pool, open_pool
+from prober.journey.process import Worker
 from prober.journey.slots import MEBI, PoolStats, Upkeep
 from prober.model import Observation, Reason
 from prober.probes.api import COMMAND
@@ -200,6 +201,21 @@ def test_a_closed_pool_leaves_nothing_also_when_it_was_starting(tmp_path: Path) 
         return None
 
     pooled(Upkeep(warm=True), use)
+
+
+def test_a_start_that_is_cancelled_at_any_moment_leaves_nothing() -> None:
+    async def cancelled_after(turns: int) -> None:
+        starting = asyncio.ensure_future(Worker.start(COMMAND, dict(os.environ)))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        starting.cancel()
+        for worker in await asyncio.gather(starting, return_exceptions=True):
+            if isinstance(worker, Worker):
+                await worker.kill()
+
+    for turns in range(12):
+        asyncio.run(cancelled_after(turns))
+        assert left_over() == []
 
 
 def test_slots_share_all_cores_but_the_first() -> None:

@@ -57,8 +57,9 @@ class BrowserAct:
     async def open(self) -> None:
         """Prepare the context before its first page, then open that."""
         self._context.set_default_timeout(ACTION_S * 1000)
-        await self._context.expose_binding(BINDING, self._collector.take)
-        await self._context.add_init_script(SCRIPT)
+        await asyncio.gather(
+            self._context.expose_binding(BINDING, self._collector.take), self._context.add_init_script(SCRIPT)
+        )
         await self._dossier.open()
         self._context.on("page", self._prepare)
         self.fixtures["page"] = await self._context.new_page()
