@@ -65,8 +65,8 @@ class Snapshot:
     now: float
     """By the store's clock, which all regions share."""
     votes: Mapping[str, Mapping[str, Vote]]
-    """By check id, then region: of every check in scope, of every unfinished incident, of every check that was partial
-    or has a stale vote, and of the ancestors of all these."""
+    """By check id, then region: of every check in scope, of every unfinished incident, of every check with a stale
+    vote, and of the ancestors of all these."""
     standings: Mapping[str, Mapping[str, Any]]
     """By check id: what was decided of it last, as it was written; missing where nothing was."""
     incidents: tuple[Incident, ...]

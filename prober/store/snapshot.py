@@ -8,14 +8,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Connection, Row, or_, select, true, union_all
+from sqlalchemy import ColumnElement, Connection, Row, select, true, union_all
 
 from prober.model import Hush, Incident
 from prober.store import codec, schema
 from prober.store.rows import Scope, Snapshot, Vote
 
-LINGERING = ('"outlook": "partial"',)
-"""As ``decisions`` writes it."""
 DAY_S = 86_400.0
 """A vote that has been stale for longer brings its check into no decision any more."""
 
@@ -35,7 +33,7 @@ def take(
 ) -> Snapshot:
     """The snapshot of ``scope`` as the transaction of ``connection`` sees it."""
     incidents = _incidents(connection)
-    subjects = scope.check_ids | {incident.check_id for incident in incidents} | _lingering(connection, scope)
+    subjects = scope.check_ids | {incident.check_id for incident in incidents}
     votes = _votes(connection, scope, subjects | ancestors(scope, subjects), now, stale_too=True)
     missing = ancestors(scope, votes) - votes.keys() - subjects
     if missing:
@@ -59,14 +57,6 @@ def _incidents(connection: Connection) -> tuple[Incident, ...]:
     table = schema.incidents
     query = select(table).where(schema.unfinished).order_by(table.c.opened_at, table.c.id)
     return tuple(codec.incident(row) for row in connection.execute(query))
-
-
-def _lingering(connection: Connection, scope: Scope) -> frozenset[str]:
-    """Checks that stand where time alone makes an alert of it, though no region says anything new."""
-    table = schema.standings
-    here = table.c.region == (scope.region or "")
-    query = select(table.c.check_id).where(here, or_(*(table.c.payload.contains(text) for text in LINGERING)))
-    return frozenset(connection.execute(query).scalars())
 
 
 def _votes(

@@ -1,8 +1,7 @@
 """What the alerting decides where several of its rules meet: found by looking for a lost, doubled or wrong notice."""
 
-
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fakes.alerts import AT, REGION, Later, Way, check
 from fakes.town import Town, told_kinds, walk
@@ -52,7 +51,9 @@ def test_failing_in_some_regions_is_an_incident_at_once_and_told_when_it_has_las
     for _ in range(31):
         here.now += 30
         for region in here.regions:
-            here.heard["shop", region] = here.beats[region] = here.now
+            key = ("shop", region)
+            here.heard[key] = here.beats[region] = here.now
+            here.states[key] = replace(here.states[key], last_at=here.now)
         here.decide(region=EU)
     assert here.kinds(Condition.PARTIAL) == ["trigger"]
 
@@ -114,7 +115,7 @@ def all_down(here: Town, *names: str, times: int = 5) -> None:
 
 
 def test_what_nobody_knows_of_is_not_told_in_the_notice_of_what_is_known_already() -> None:
-    spared = {"spared": {"a": ("ops",)}}
+    spared = {"spared": {("a", Condition.DOWN): ("ops",)}}
     here = crowd(check("a", tags=("shop",)), check("b", tags=("shop",)), more=spared)
     all_down(here, "a", "b")
     assert told_kinds(here) == [("b", "trigger")]

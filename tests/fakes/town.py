@@ -75,7 +75,6 @@ class Town:
             for (check_id, region), at in self.heard.items()
             if check_id in self.checks and at + self.fresh(check_id) < self.now
         }
-        wanted |= {name for name, stands in self.standings.items() if stands.get("outlook") == "partial"}
         wanted |= {parent for name in wanted if name in self.checks for parent in self.checks[name].depends_on}
         votes: dict[str, dict[str, Vote]] = {}
         for (check_id, region), state in self.states.items():
