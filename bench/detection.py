@@ -34,7 +34,7 @@ INTERVAL_S, TIMEOUT_S, DOWN_AFTER = 4.0, 2.5, 3
 RUN_TIMES_S = (0.0, 1.25, TIMEOUT_S)
 """How long a failing run takes: at once, half of the timeout, all of it."""
 SLACK_S = 2.0
-A_SECOND = 6
+A_SECOND = 4
 """So many targets break in a second."""
 PATIENCE_S = 60.0
 BAR = "worst <= I + (down_after - 1) x (max(I/2, T) up to half-interval slots) + T + 2 s, for each run time T"
@@ -66,7 +66,8 @@ class Scene:
     """A target that breaks, and a webhook that hears of it."""
 
     broken: dict[str, float] = field(default_factory=dict)
-    """Since when, by the monotonic clock."""
+    """Since when, by the monotonic clock; healed as soon as that was told."""
+    began: dict[str, float] = field(default_factory=dict)
     ended: threading.Event = field(default_factory=threading.Event)
     told: dict[tuple[str, str], float] = field(default_factory=dict)
     """When each check's (trigger or resolve) arrived."""
@@ -90,6 +91,7 @@ class Scene:
         respond(handler, 200)
         with self._changed:
             self.told.setdefault((said["check"], said["kind"]), at)
+            self.broken.pop(said["check"], None)
             self._changed.notify_all()
 
     def wait(self, count: int, kind: str) -> bool:
@@ -136,7 +138,8 @@ def measure(per_time: int, rounds: int, rng: random.Random, folder: Path) -> dic
                 threading.Thread(target=lambda: [*process.stderr], daemon=True).start()
                 for number in range(rounds):
                     if number:
-                        heal(scene, len(checks))
+                        scene.wait(len(checks), "resolve")
+                        scene.told.clear()
                     one_round(scene, checks, rng, found)
             finally:
                 process.kill()
@@ -150,23 +153,16 @@ def one_round(scene: Scene, checks: list[str], rng: random.Random, found: dict[s
     break_one_by_one(scene, rng.sample(checks, len(checks)), rng)
     if not scene.wait(len(checks), "trigger"):
         raise SystemExit(f"only {len(scene.told)} of {len(checks)} outages were told")
-    for name, broken_at in scene.broken.items():
+    for name, broken_at in scene.began.items():
         check = Check.model_validate({"id": name, "kind": "http", "interval": f"{INTERVAL_S:g}s", "timeout": "1s"})
         plan = plan_for(check, 0, 1, ahead_s)
         found[name].append((scene.told[name, "trigger"] - broken_at, fixed_s(plan, broken_at, run_time_s(name))))
 
 
-def heal(scene: Scene, count: int) -> None:
-    """All is well again, and that was told."""
-    scene.broken.clear()
-    scene.wait(count, "resolve")
-    scene.told.clear()
-
-
 def break_one_by_one(scene: Scene, checks: list[str], rng: random.Random) -> None:
     for name in checks:
         time.sleep(rng.uniform(0.0, 2.0 / A_SECOND))
-        scene.broken[name] = time.monotonic()
+        scene.began[name] = scene.broken[name] = time.monotonic()
 
 
 def show(found: dict[str, list[tuple[float, float]]]) -> dict[str, dict[str, float]]:
