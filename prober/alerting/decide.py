@@ -31,7 +31,8 @@ _VERDICTS = {
 
 def decide(snapshot: Snapshot, setting: Setting) -> Decision:
     """What follows from ``snapshot``; the same again where nothing has changed but the ids of new incidents."""
-    docket = Docket(snapshot, replace(setting, spared=_spared(snapshot, setting)))
+    windows = tuple(window for window in setting.windows if window.active(snapshot.now))
+    docket = Docket(snapshot, replace(setting, windows=windows, spared=_spared(snapshot, setting)))
     known = {incident.key: incident for incident in snapshot.incidents if setting.concerns(incident)}
     for incident in known.values():
         docket.cases[incident.key] = Case(incident, _check_of(incident, setting))

@@ -13,9 +13,9 @@ from prober.state import Outlook
 
 
 def hushed(check: Check, hushes: Iterable[Hush], setting: Setting, now: float) -> str:
-    """The maintenance or the silence that ``check`` is under; empty where it is under none."""
+    """The maintenance or the silence that ``check`` is under, of those windows that are on; empty where under none."""
     for window in setting.windows:
-        if check.kind != SELF and window.selects(check) and window.active(now):
+        if check.kind != SELF and window.selects(check):
             return _why("maintenance", window.reason)
     for hush in hushes:
         if hush.starts_at <= now < hush.ends_at and covers(hush, check):

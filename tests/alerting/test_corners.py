@@ -169,3 +169,29 @@ def test_thousands_that_recover_at_once_are_decided_before_the_store_loses_patie
         here.write(decision)
         here.now += 30
     assert (here.kinds().count("resolve"), took_s < 2.5) == (5_000, True)
+
+
+class Window:
+    """Maintenance of everything, that counts how often one asks."""
+
+    reason = "move"
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def selects(self, check: Check) -> bool:
+        return True
+
+    def active(self, now: float) -> bool:
+        self.asked += 1
+        return True
+
+
+def test_whether_a_window_is_on_is_found_out_once_for_all_that_is_down() -> None:
+    # With a cron schedule that takes a tenth of a millisecond, and thousands may be down.
+    window = Window()
+    here = town(*(check(f"c{number}") for number in range(20)), more={"windows": (window,)})
+    all_down(here, *here.checks)
+    window.asked = 0
+    decide(here.snapshot(()), here.setting(REGION, {}))
+    assert (window.asked, here.told, len(here.open())) == (1, [], 20)
