@@ -14,7 +14,7 @@ from typing import Any
 from prober.alerting.desk import tell
 from prober.alerting.docket import Case, Docket
 from prober.alerting.incidents import evolve, subject
-from prober.alerting.setting import ALONE, PROBER, REGION, UNMONITORED, Setting
+from prober.alerting.setting import ALONE, PROBER, REGION, UNMONITORED, Setting, matter
 from prober.alerting.signals import Ended, Found, Opinion, Signal, opinion, signals, silent, unmonitored
 from prober.alerting.telling import REMOVED
 from prober.model import Check, Condition, Incident, Reason, Transition, Verdict
@@ -59,12 +59,12 @@ def decide(snapshot: Snapshot, setting: Setting) -> Decision:
 
 
 def _spared(snapshot: Snapshot, setting: Setting) -> Mapping[str, Collection[str]]:
-    """By check: who knows of its outage already, from a region that could not ask the others."""
-    spared = {check_id: set(channels) for check_id, channels in setting.spared.items()}
+    """By matter: who knows of it already, from a region that could not ask the others."""
+    spared = {about: set(channels) for about, channels in setting.spared.items()}
     for incident in snapshot.incidents:
-        if incident.region != setting.scope and incident.condition is Condition.DOWN:
-            spared.setdefault(incident.check_id, set()).update(incident.channels)
-    return {check_id: sorted(channels) for check_id, channels in spared.items()}
+        if incident.region != setting.scope and incident.check_id in setting.checks and setting.concerns(incident):
+            spared.setdefault(matter(incident.check_id, incident.condition), set()).update(incident.channels)
+    return {about: sorted(channels) for about, channels in spared.items()}
 
 
 def _named(incidents: Iterable[Incident]) -> set[str]:
@@ -102,9 +102,9 @@ def _end_own_views(docket: Docket) -> None:
     """End what regions said by themselves, while they could not ask the others, once all say otherwise."""
     for name, region, condition in list(docket.cases):
         check, seen = docket.setting.checks.get(name), docket.opinions.get(name)
-        if check is None or seen is None or region == docket.setting.scope or condition is not Condition.DOWN:
+        if check is None or seen is None or region == docket.setting.scope:
             continue
-        if seen.view.outlook.telling and seen.view.outlook is not Outlook.DOWN:
+        if isinstance(signals(check, seen, docket.now).get(condition), Ended):
             _follow(docket, check, condition, region, Ended(docket.now))
 
 

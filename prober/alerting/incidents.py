@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from prober.alerting.setting import PROBER, REGION, UNMONITORED, Setting, Sighting, cut
+from prober.alerting.setting import PROBER, REGION, UNMONITORED, Setting, Sighting, cut, matter
 from prober.alerting.signals import Ended, Found, Signal
 from prober.model import Check, Condition, Incident, Notice, NoticeKind, Severity
 
@@ -38,6 +38,9 @@ def evolve(
         if incident is None:
             return _open(found, check, condition, setting, now)
         known = replace(incident, closed_at=None) if incident.closed_at is not None else incident
+        told = setting.spared.get(matter(check.id, condition), ())
+        if not set(told) <= set(known.spared):  # a region that could not ask has told them meanwhile
+            known = replace(known, spared=tuple(dict.fromkeys((*known.spared, *told))))
         return known if known.told_at is not None else _where(known, found)
     if isinstance(found, Ended) and incident is not None and incident.closed_at is None:
         return replace(incident, closed_at=max(found.at, incident.opened_at))
@@ -91,6 +94,6 @@ def _open(signal: Signal, check: Check, condition: Condition, setting: Setting, 
         opened_at=signal.since,
         decided_at=now,
         notice=notice,
-        spared=tuple(setting.spared.get(check.id, ())),
+        spared=tuple(setting.spared.get(matter(check.id, condition), ())),
     )
     return replace(incident, notice=replace(notice, actions=setting.links(incident)))

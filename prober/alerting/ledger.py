@@ -7,11 +7,12 @@ back, results, incidents and what is still to be sent move over, and all is deci
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import structlog
 
+from prober.alerting.setting import ALONE, matter
 from prober.clock import Clock
 from prober.faults import describe
 from prober.model import Condition, Hush, Incident
@@ -27,6 +28,8 @@ SPOOL_AGE_S = 86_400.0
 MOVE_ROWS = 500
 TOLD = "told_elsewhere"
 """Where the spare remembers, over a restart too, who knows of what from the store that is away."""
+
+_OF_CHECKS = (Condition.DOWN, Condition.DEGRADED, Condition.PARTIAL)
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -53,9 +56,10 @@ class Ledger:
     contact_since: float = 0.0
     """Since when it was in reach without a break, by its own clock."""
     told: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """By check id: who knew of its outage when the store was last in reach."""
+    """By matter: who knew of it when the store was last in reach, whichever region had told them."""
     hushes: tuple[Hush, ...] = ()
     """What was to be kept quiet then."""
+    _known: dict[str, Incident] = field(default_factory=dict)
     _looked_at: float = 0.0
     _moving: bool = False
 
@@ -113,6 +117,9 @@ class Ledger:
             current = self.spare if self.away else self.store
             snapshot = current.look(self._within(current, scope))
             self.hushes = self.hushes if self.away else snapshot.hushes
+            if not self.away:
+                self._known.clear()
+                self._learn(snapshot.incidents)
             if not self.judge(snapshot, self):
                 return None
             return self._commit(current, Batch(self.region, secrets.token_hex(8)), scope)
@@ -143,27 +150,32 @@ class Ledger:
             return store.commit(batch)
         decision = store.commit(batch, lambda snapshot: self.judge(snapshot, self), self._within(store, scope))
         if store is self.store:
-            self._remember(decision.incidents)
+            self._learn(decision.incidents)
         return decision
 
     def _within(self, store: Store, scope: Scope) -> Scope:
         """Under which name standings are kept: this region's, or nobody's where all decide together."""
         return Scope(scope.check_ids, scope.ancestors, None if store.shared else self.region)
 
-    def _remember(self, incidents: Iterable[Incident]) -> None:
-        changed = False
+    def _learn(self, incidents: Iterable[Incident]) -> None:
+        """Take over how ``incidents`` stand in the store."""
         for incident in incidents:
-            if incident.condition is Condition.DOWN:
-                changed = True
-                self.told.pop(incident.check_id, None)
-                if not incident.finished:
-                    self.told[incident.check_id] = (*incident.channels, *incident.spared)
-        if changed:
+            ours = self.store.shared or incident.region.removesuffix(ALONE) == self.region
+            if ours and incident.condition in _OF_CHECKS and not incident.finished:
+                self._known[incident.id] = incident
+            else:
+                self._known.pop(incident.id, None)
+        told: dict[str, tuple[str, ...]] = {}
+        for one in self._known.values():
+            about = matter(one.check_id, one.condition)
+            told[about] = tuple(dict.fromkeys((*told.get(about, ()), *one.channels, *one.spared)))
+        if told != self.told:
+            self.told = told
             self._keep_told()
 
     def _keep_told(self) -> None:
         try:
-            self.spare.remember(TOLD, dict(self.told))
+            self.spare.remember(TOLD, self.told)
         except StoreFault as fault:
             _log.warning("the spare store does not answer", error=describe(fault))
 
@@ -185,9 +197,8 @@ class Ledger:
         stale = tuple((str(state["check_id"]), str(state["region"])) for state in self.spare.states())
         self.spare.commit(Batch(self.region, secrets.token_hex(8), forgotten=stale))
         self.away_since, self.contact_since = None, contact_since
-        known: Mapping[str, Incident] = {one.id: one for one in self.store.open_incidents()}
-        self.told.clear()
-        self._remember(known.values())
+        self._known.clear()
+        self._learn(self.store.open_incidents())
         _log.info("the store is back")
 
     def _moved(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from prober.model import Check, Incident, Result, Severity, Verdict
+from prober.model import Check, Condition, Incident, Result, Severity, Verdict
 
 SILENT_AFTER_S = 120.0
 """Beyond what a restart or a slow network explains."""
@@ -133,7 +133,7 @@ class Setting:
     sightings: Mapping[str, Sighting] = field(default_factory=dict)
     """By check id, of this region."""
     spared: Mapping[str, Collection[str]] = field(default_factory=dict)
-    """By check id: channels that know of its outage from elsewhere."""
+    """By ``matter``: channels that know of it from elsewhere."""
     note: str = ""
     """What every notice says of how this view came about."""
     links: Callable[[Incident], tuple[tuple[str, str], ...]] = lambda _: ()
@@ -158,6 +158,11 @@ class Setting:
         if not self.regions:
             return (self.region,)
         return tuple(region for region in self.regions if check.regions is None or region in check.regions)
+
+
+def matter(check_id: str, condition: Condition) -> str:
+    """What people know or do not know of, whichever incident they were told of it by."""
+    return f"{check_id} {condition.value}"
 
 
 def cut(text: str) -> str:

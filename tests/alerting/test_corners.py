@@ -2,7 +2,7 @@
 
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fakes.alerts import AT, REGION, Later, Way, check
 from fakes.town import Town, told_kinds, walk
@@ -114,7 +114,7 @@ def all_down(here: Town, *names: str, times: int = 5) -> None:
 
 
 def test_what_nobody_knows_of_is_not_told_in_the_notice_of_what_is_known_already() -> None:
-    spared = {"spared": {"a": ("ops",)}}
+    spared = {"spared": {"a down": ("ops",)}}
     here = crowd(check("a", tags=("shop",)), check("b", tags=("shop",)), more=spared)
     all_down(here, "a", "b")
     assert told_kinds(here) == [("b", "trigger")]
@@ -195,3 +195,55 @@ def test_whether_a_window_is_on_is_found_out_once_for_all_that_is_down() -> None
     window.asked = 0
     decide(here.snapshot(()), here.setting(REGION, {}))
     assert (window.asked, here.told, len(here.open())) == (1, [], 20)
+
+
+# What a region said by itself.
+
+
+def alone(letters: str, one: Check, check_id: str = "shop") -> Town:
+    """A region whose store is away, after these runs; its incidents as they move over."""
+    here = town(one, prefix="a", more={"spare": True, "note": "quorum: unavailable"})
+    walk(here, letters, check_id)
+    here.incidents = {one.id: replace(one, region=f"{EU} (alone)") for one in here.incidents.values()}
+    return here
+
+
+def together(before: Town, *checks: Check, **more: object) -> Town:
+    here = town(*checks, regions=(EU, US, AP), **more)
+    here.beats, here.now = dict.fromkeys((EU, US, AP), before.now), before.now
+    here.incidents = dict(before.incidents)
+    return here
+
+
+def test_slowness_that_one_region_told_alone_is_not_told_again_and_ends_with_what_all_say() -> None:
+    slow = check(alert=AlertPolicy(down_after=3, up_after=2, degraded=True))
+    before = alone("uggg", slow)
+    assert before.kinds(Condition.DEGRADED) == ["trigger"]
+    here = together(before, slow)
+    everywhere(here, "ggg", times=4)
+    assert here.told == []
+    everywhere(here, "uuu", times=3)
+    assert (here.kinds(), here.open(Condition.DEGRADED)) == (["resolve"], [])
+
+
+def test_what_was_held_back_when_a_region_told_it_alone_is_not_told_again() -> None:
+    here = town(check(tags=("shop",)), regions=(EU, US, AP), more={"grouping": Together(wait=60.0)})
+    here.beats = dict.fromkeys((EU, US, AP), AT)
+    for _ in range(3):
+        everywhere(here, "ddd")
+    assert (here.told, len(here.open())) == ([], 1)
+    here.incidents |= alone("ddd", check()).incidents
+    everywhere(here, "ddd", times=5)
+    assert here.told == []
+    everywhere(here, "uuu", times=3)
+    assert here.kinds() == ["resolve"]
+
+
+def test_an_incident_of_another_prober_keeps_nobody_from_hearing() -> None:
+    # In a store of one's own it is left from when the region had another name.
+    here = town()
+    before = alone("ddd", check())
+    here.incidents = {one.id: replace(one, region="formerly") for one in before.incidents.values()}
+    here.now = before.now
+    walk(here, "ddd")
+    assert here.kinds() == ["trigger"]

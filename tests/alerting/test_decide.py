@@ -447,7 +447,7 @@ def test_trouble_goes_to_the_channels_named_for_it() -> None:
 
 
 def test_a_regions_own_view_says_so_and_spares_whom_others_have_told() -> None:
-    away = {"spare": True, "note": "quorum: unavailable", "spared": {"shop": ("ops",)}}
+    away = {"spare": True, "note": "quorum: unavailable", "spared": {"shop down": ("ops",)}}
     here = town(routes=(Way(("ops", "pager")),), more=away)
     walk(here, "ddduu")
     assert [(to, notice.kind.value, notice.note) for _, to, notice in here.told] == [

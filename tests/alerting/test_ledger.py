@@ -177,3 +177,18 @@ def test_a_store_that_comes_and_goes_costs_nothing(tmp_path: Path, times: int) -
         assert [kind for kind, _ in about_shop(here.told())] == ["trigger", "resolve"] * times
         assert len(here.store.results("shop", 100)) == 1 + times * 7
         assert here.recorder.dropped == {}
+
+
+def test_what_another_region_or_an_earlier_process_told_is_not_told_again_while_the_store_is_away(
+    tmp_path: Path,
+) -> None:
+    with desk(tmp_path) as here:
+        for _ in range(4):
+            here.run(check(), DOWN)
+        # As another that has decided none of it: only the store tells it who knows.
+        other = Desk(here.store, here.spare, here.clock, [check()])
+        other.pass_time(30.0)
+        other.lose()
+        for verdict in (UP, UP, DOWN, DOWN, DOWN):
+            other.run(check(), verdict)
+        assert about_shop(other.told()) == [("trigger", "")]
