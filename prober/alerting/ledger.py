@@ -209,6 +209,5 @@ class Ledger:
             self.spare.discard(rows)
         cargo = self.spare.pack()
         if cargo:
-            self.store.unpack(cargo)
-            self.spare.let_go(cargo)
+            self.spare.let_go(self.store.unpack(cargo))
         return not rows and not cargo and not self.spare.pending()

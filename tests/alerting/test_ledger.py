@@ -192,3 +192,25 @@ def test_what_another_region_or_an_earlier_process_told_is_not_told_again_while_
         for verdict in (UP, UP, DOWN, DOWN, DOWN):
             other.run(check(), verdict)
         assert about_shop(other.told()) == [("trigger", "")]
+
+
+def test_an_outage_over_two_absences_of_the_store_holds_up_nothing_else(tmp_path: Path) -> None:
+    with desk(tmp_path, check(), check("api")) as here:
+        here.run(check("api"), UP)
+        here.lose()
+        for _ in range(4):
+            here.run(check("shop"), DOWN)
+        here.regain()
+        here.lose()
+        for verdict in (UP, UP, DOWN, DOWN, DOWN):
+            here.run(check("shop"), verdict)
+            here.run(check("api"), DOWN)
+        here.regain()
+        assert {one.check_id for one in here.spare.open_incidents()} <= {"shop"}
+        for _ in range(3):
+            here.run(check("shop"), UP)
+            here.run(check("api"), UP)
+        here.pass_time(30.0)
+        told = [(check_id, kind) for check_id, kind, _ in here.told() if check_id != "prober"]
+        assert sorted(told) == [(name, kind) for name in ("api", "shop") for kind in ("resolve", "trigger")]
+        assert here.store.open_incidents() == here.spare.open_incidents() == ()
