@@ -57,8 +57,8 @@ class Ledger:
     """Since when it was in reach without a break, by its own clock."""
     told: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By matter: who knew of it when the store was last in reach, whichever region had told them."""
-    hushes: tuple[Hush, ...] = ()
-    """What was to be kept quiet then."""
+    hushes: tuple[Hush, ...] | None = None
+    """What was to be kept quiet then; None where this process has not seen the store yet."""
     _known: dict[str, Incident] = field(default_factory=dict)
     _looked_at: float = 0.0
     _moving: bool = False
@@ -116,8 +116,8 @@ class Ledger:
         try:
             current = self.spare if self.away else self.store
             snapshot = current.look(self._within(current, scope))
-            self.hushes = self.hushes if self.away else snapshot.hushes
             if not self.away:
+                self._keep_quiet(snapshot.hushes)
                 self._known.clear()
                 self._learn(snapshot.incidents)
             if not self.judge(snapshot, self):
@@ -173,6 +173,21 @@ class Ledger:
             self.told = told
             self._keep_told()
 
+    def _keep_quiet(self, hushes: tuple[Hush, ...]) -> None:
+        """Let the spare know of ``hushes``, and of no other: one that was lifted must not come back with it."""
+        if hushes == self.hushes:
+            return
+        try:
+            now, ids = self.spare.now(), {hush.id for hush in hushes}
+            for hush in self.spare.hushes(now):
+                if hush.id not in ids:
+                    self.spare.end_hush(hush.id, now)
+            for hush in hushes:
+                self.spare.add_hush(hush)
+            self.hushes = hushes
+        except StoreFault as fault:
+            _log.warning("the spare store does not answer", error=describe(fault))
+
     def _keep_told(self) -> None:
         try:
             self.spare.remember(TOLD, self.told)
@@ -186,8 +201,6 @@ class Ledger:
         _log.error("the store is away: results are spooled, alerts go by this region's own view", error=describe(fault))
         try:
             self.spare.commit(self.states())  # what other checks depend on must be known there too
-            for hush in self.hushes:
-                self.spare.add_hush(hush)
         except StoreFault as unkept:
             _log.warning("the spare store does not answer", error=describe(unkept))
 

@@ -214,3 +214,18 @@ def test_an_outage_over_two_absences_of_the_store_holds_up_nothing_else(tmp_path
         told = [(check_id, kind) for check_id, kind, _ in here.told() if check_id != "prober"]
         assert sorted(told) == [(name, kind) for name in ("api", "shop") for kind in ("resolve", "trigger")]
         assert here.store.open_incidents() == here.spare.open_incidents() == ()
+
+
+def test_a_silence_that_was_ended_is_over_also_while_the_store_is_away(tmp_path: Path) -> None:
+    with desk(tmp_path) as here:
+        here.store.add_hush(Hush("h", HushKind.SILENCE, AT, AT + 36_000.0, ("shop",), (), "known"))
+        here.run(check(), UP)
+        here.lose()
+        here.run(check(), UP)
+        here.regain()
+        here.store.end_hush("h", here.clock.wall())
+        here.run(check(), UP)
+        here.lose()
+        for _ in range(4):
+            here.run(check(), DOWN)
+        assert about_shop(here.told()) == [("trigger", "store")]
