@@ -247,3 +247,16 @@ def test_an_incident_of_another_prober_keeps_nobody_from_hearing() -> None:
     here.now = before.now
     walk(here, "ddd")
     assert here.kinds() == ["trigger"]
+
+
+# Reminders, flapping, dependencies.
+
+
+def test_reminders_that_become_rarer_are_all_sent() -> None:
+    here = town(routes=(Way(("ops",), remind_every=600.0),))
+    walk(here, "d" * 63)
+    assert here.kinds() == ["trigger", *["reminder"] * 3]
+    here.routes = (Way(("ops",), remind_every=1_200.0),)
+    before = dict(here.incidents)
+    walk(here, "d" * 42)
+    assert here.kinds() == ["trigger", *["reminder"] * 4], before
