@@ -9,7 +9,7 @@ from fakes.town import Town, told_kinds, walk
 
 from prober.alerting import decide
 from prober.alerting.setting import GroupBy
-from prober.model import AlertPolicy, Check, Condition, NoticeKind, Verdict
+from prober.model import AlertPolicy, Check, Condition, Flapping, NoticeKind, Verdict
 from prober.state import State
 
 UP, DOWN, DEGRADED = Verdict.UP, Verdict.DOWN, Verdict.DEGRADED
@@ -260,3 +260,14 @@ def test_reminders_that_become_rarer_are_all_sent() -> None:
     before = dict(here.incidents)
     walk(here, "d" * 42)
     assert here.kinds() == ["trigger", *["reminder"] * 4], before
+
+
+def test_a_child_that_flaps_while_its_parent_is_down_is_not_told() -> None:
+    policy = AlertPolicy(down_after=1, up_after=1, flapping=Flapping(changes=4, within="1h", stable="10m"))
+    here = town(check("gateway", alert=STEADY), check("shop", alert=policy, depends_on=("gateway",)))
+    for number in range(24):
+        here.run("gateway", DOWN)
+        here.run("shop", UP if number % 2 else DOWN)
+        here.now += 30
+        here.decide()
+    assert told_kinds(here) == [("gateway", "trigger")]
