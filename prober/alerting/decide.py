@@ -89,7 +89,8 @@ def _review(docket: Docket, check_id: str) -> None:
     if seen is None:
         return
     was = docket.snapshot.standings.get(check_id, {})
-    flips = Flips.from_dict(was)
+    # Nobody may have looked since it held still.
+    flips = Flips.from_dict(was).rest(docket.now, check.alert.flapping)
     for condition, found in signals(check, seen, docket.now).items():
         before, after = _follow(docket, check, condition, setting.scope, found)
         if condition is Condition.DOWN and _is_open(before) != _is_open(after):

@@ -9,7 +9,7 @@ from fakes.town import Town, told_kinds, walk
 
 from prober.alerting import decide
 from prober.alerting.setting import GroupBy
-from prober.model import AlertPolicy, Check, Condition, Flapping, NoticeKind, Verdict
+from prober.model import AlertPolicy, Check, Condition, Flapping, Hush, HushKind, NoticeKind, Verdict
 from prober.state import State
 
 UP, DOWN, DEGRADED = Verdict.UP, Verdict.DOWN, Verdict.DEGRADED
@@ -271,3 +271,15 @@ def test_a_child_that_flaps_while_its_parent_is_down_is_not_told() -> None:
         here.now += 30
         here.decide()
     assert told_kinds(here) == [("gateway", "trigger")]
+
+
+def test_a_check_that_flapped_in_a_silence_does_not_flap_for_ever() -> None:
+    policy = AlertPolicy(down_after=1, up_after=1, flapping=Flapping(changes=4, within="1h", stable="10m"))
+    here = town(check(alert=policy), hushes=[Hush("h", HushKind.SILENCE, AT, AT + 900.0, (), (), "noise")])
+    walk(here, "u" + "du" * 5)
+    # As the recorder does: steady runs and the passing of time are no reason to look at it.
+    here.now += 86_400
+    here.run("shop", DOWN)
+    assert (here.kinds(), here.last().note) == (["trigger"], "")
+    here.run("shop", UP)
+    assert here.kinds() == ["trigger", "resolve"]
