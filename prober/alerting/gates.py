@@ -55,7 +55,10 @@ def waits_for_more(check: Check, incident: Incident, opinions: Mapping[str, Opin
 
 
 def _explains(parent: Check, seen: Opinion, child: Check, own: Opinion | None, incident: Incident, now: float) -> bool:
-    if seen.view.outlook is Outlook.DOWN or seen.failing:
+    if seen.view.outlook is Outlook.DOWN or seen.worsening:
+        return True
+    # Down in some regions only, for as long as it likes, it explains what is down in no other.
+    if seen.failing and own is not None and seen.failing.issuperset(own.view.down):
         return True
     if seen.view.outlook is Outlook.UNMONITORED:
         return False

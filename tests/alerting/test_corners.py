@@ -283,3 +283,12 @@ def test_a_check_that_flapped_in_a_silence_does_not_flap_for_ever() -> None:
     assert (here.kinds(), here.last().note) == (["trigger"], "")
     here.run("shop", UP)
     assert here.kinds() == ["trigger", "resolve"]
+
+
+def test_a_parent_that_fails_elsewhere_only_does_not_explain_its_child() -> None:
+    family = (check("gateway", alert=STEADY), check("shop", alert=STEADY, depends_on=("gateway",)))
+    here = town(*family, regions=(EU, US, AP), beats=dict.fromkeys((EU, US, AP), AT))
+    for _ in range(12):
+        everywhere(here, "uud", "gateway")
+        everywhere(here, "ddd", "shop")
+    assert here.kinds(Condition.DOWN) == ["trigger"]
