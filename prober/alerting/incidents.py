@@ -38,6 +38,9 @@ def evolve(
         if incident is None:
             return _open(found, check, condition, setting, now)
         known = replace(incident, closed_at=None) if incident.closed_at is not None else incident
+        told = setting.spared.get((check.id, condition), ())
+        if not set(told) <= set(known.spared):  # a region that could not ask has told them meanwhile
+            known = replace(known, spared=tuple(dict.fromkeys((*known.spared, *told))))
         return known if known.told_at is not None else _where(known, found)
     if isinstance(found, Ended) and incident is not None and incident.closed_at is None:
         return replace(incident, closed_at=max(found.at, incident.opened_at))
