@@ -421,3 +421,16 @@ def test_where_others_share_the_outbox_an_unknown_channel_is_left_to_them_for_a_
     store.wait_for(("1-trigger-new", "postponed"))
     delivery.close(1.0)
     assert store.pending() == {"new": 1}
+
+
+def refusing(_: Notice) -> Receipt:
+    raise Permanent("answered 401")
+
+
+def test_what_goes_to_a_fallback_is_sent_at_once(store: Watched, clock: MovedClock) -> None:
+    put(store, ("ops", replace(notice("1", TRIGGER, "ops"), fallback="mail")))
+    mail = Told()
+    with delivering(store, {"ops": Told(refusing), "mail": mail}, clock):
+        store.wait_for(("1-trigger-ops", "parked"))
+        (instead,) = [row.id for row in store.outbox() if row.channel == "mail"]
+        store.wait_for((instead, "sent"))
