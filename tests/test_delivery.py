@@ -434,3 +434,15 @@ def test_what_goes_to_a_fallback_is_sent_at_once(store: Watched, clock: MovedClo
         store.wait_for(("1-trigger-ops", "parked"))
         (instead,) = [row.id for row in store.outbox() if row.channel == "mail"]
         store.wait_for((instead, "sent"))
+
+
+def test_a_channel_that_is_gone_is_no_trouble_any_more(store: Watched, clock: MovedClock) -> None:
+    add(store, "1", TRIGGER)
+    with delivering(store, {"ops": Told(refusing)}, clock) as delivery:
+        store.wait_for(("1-trigger-ops", "parked"))
+        mail = Told()
+        delivery.configure({"mail": mail})
+        add(store, "2", TRIGGER, channel="mail")
+        delivery.wake()
+        store.wait_for(("2-trigger-mail", "sent"))
+        assert delivery.broken == {}

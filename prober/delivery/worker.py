@@ -79,8 +79,8 @@ class Delivery:
 
     @property
     def broken(self) -> Mapping[str, str]:
-        """Channels whose latest notice was given up, and why."""
-        return dict(self._tallies.broken)
+        """Channels whose latest notice was given up, and why; one that was taken from the configuration is none."""
+        return {channel: why for channel, why in dict(self._tallies.broken).items() if channel in self._lanes}
 
     @property
     def pending(self) -> Mapping[str, int]:
