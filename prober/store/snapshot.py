@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from sqlalchemy import ColumnElement, Connection, Row, select, true, union_all
 
-from prober.model import Hush, Incident
+from prober.model import Condition, Hush, Incident
 from prober.store import codec, schema
 from prober.store.rows import Scope, Snapshot, Vote
 
@@ -25,7 +25,7 @@ def surroundings(connection: Connection, now: float) -> tuple[tuple[Hush, ...], 
     """The hushes that have not ended, and when each region was last heard of: what no decision changes."""
     hushes = connection.execute(select(schema.hushes).where(schema.hushes.c.ends_at > now)).all()
     regions = connection.execute(select(schema.regions)).all()
-    return tuple(codec.hush(row) for row in hushes), {row.region: row.heard_at for row in regions}
+    return codec.hushes(hushes), {row.region: row.heard_at for row in regions}
 
 
 def take(
@@ -55,7 +55,9 @@ def ancestors(scope: Scope, check_ids: Iterable[str]) -> frozenset[str]:
 
 def _incidents(connection: Connection) -> tuple[Incident, ...]:
     table = schema.incidents
-    query = select(table).where(schema.unfinished).order_by(table.c.opened_at, table.c.id)
+    # Those of a kind that only a later release knows are that one's to decide on.
+    known = table.c.condition.in_([condition.value for condition in Condition])
+    query = select(table).where(schema.unfinished, known).order_by(table.c.opened_at, table.c.id)
     return tuple(codec.incident(row) for row in connection.execute(query))
 
 

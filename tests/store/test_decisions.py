@@ -195,6 +195,25 @@ def test_a_damaged_state_or_standing_costs_no_other(store: Store) -> None:
     assert store.states() == (state(),)
 
 
+def test_a_damaged_incident_goes_on_as_far_as_it_can_be_read_and_a_damaged_hush_silences_nobody(store: Store) -> None:
+    decided(store, incidents=(incident(),))
+    store.add_hush(Hush("h", HushKind.SILENCE, AT, AT + 60, ("shop",)))
+    with store._writing() as connection:
+        connection.exec_driver_sql("UPDATE incidents SET payload = '{', \"trigger\" = '[]'")
+        connection.exec_driver_sql("UPDATE hushes SET payload = '{'")
+    snapshot = store.look(NOWHERE)
+    (found,) = snapshot.incidents
+    assert (found.id, found.channels, found.told_at, found.notice.check_id) == ("5f2b", ("ops", "hook"), AT, "shop")
+    assert (snapshot.hushes, store.hushes(AT), store.open_incidents()) == ((), (), (found,))
+
+
+def test_an_incident_of_a_kind_that_only_a_later_release_knows_is_left_to_that(store: Store) -> None:
+    decided(store, incidents=(incident(), incident("77", condition=Condition.PARTIAL)))
+    with store._writing() as connection:
+        connection.exec_driver_sql("UPDATE incidents SET condition = 'haunted' WHERE id = '77'")
+    assert [one.id for one in store.look(NOWHERE).incidents] == ["5f2b"]
+
+
 def test_a_notice_that_is_there_already_is_not_written_again(store: Store) -> None:
     decided(store, notices=addressed(TRIGGERED))
     decided(store, "2", notices=addressed(TRIGGERED, RESOLVED))
