@@ -207,7 +207,7 @@ class Recorder:
             self._tend()
 
     def _record(self, results: Iterable[Result]) -> None:
-        draft = Draft(self._region, self._states)
+        draft = Draft(self._region, self._states, self._around.freshness_s)
         with contextlib.suppress(IndexError):
             self._roster = self._rosters.pop()
             for check_id in self._states.keys() - self._roster.here:
@@ -218,12 +218,12 @@ class Recorder:
                 self._dropped["removed"] += 1
             elif not draft.record(result, self._thinning):
                 self._write(draft)
-                draft = Draft(self._region, self._states)
+                draft = Draft(self._region, self._states, self._around.freshness_s)
                 draft.record(result, self._thinning)
         self._write(draft)
 
     def _write(self, draft: Draft) -> None:
-        batch = draft.batch(self._around.freshness_s)
+        batch = draft.batch()
         if not (batch.results or batch.states or batch.forgotten):
             return
         self._sightings |= draft.sightings

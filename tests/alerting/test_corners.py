@@ -1,6 +1,5 @@
 """What the alerting decides where several of its rules meet: found by looking for a lost, doubled or wrong notice."""
 
-
 import time
 from dataclasses import dataclass, replace
 

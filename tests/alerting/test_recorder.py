@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from prober.alerting import Recorder, Roster, Surroundings
 from prober.alerting.backlog import Backlog
+from prober.alerting.draft import Draft, Thinning
 from prober.alerting.telling import REMOVED
 from prober.model import AlertPolicy, Check, Result, Verdict
 from prober.state import State
@@ -346,3 +347,13 @@ def test_trouble_with_the_prober_goes_to_the_channels_that_are_to_hear_of_it(sto
     assert told.wait(20.0)
     recorder.close(20.0)
     assert outbox(store) == [("prober", "admin", "trigger")]
+
+
+def test_a_check_that_is_heard_of_again_is_looked_at_at_once() -> None:
+    # Its runs are as steady as before, and yet it is not what was decided of it while it was silent.
+    steady = check()
+    state = State("shop", REGION, Verdict.UP, since=AT, successes=1, last_at=AT)
+    for late_s, changed in ((30.0, set[str]()), (71.0, {"shop"})):
+        draft = Draft(REGION, {"shop": state}, lambda _: 70.0)
+        draft.record(run(steady, Verdict.UP, at=AT + late_s), Thinning(0.0))
+        assert draft.changed == changed
