@@ -98,10 +98,13 @@ def stored_result(row: Row[Any]) -> StoredResult:
     )
 
 
-def state_row(state: Mapping[str, Any], ahead_s: float = 0.0) -> dict[str, Any]:
-    """A state's dict as a row; the store's clock is ``ahead_s`` before that of its writer."""
+def state_row(state: Mapping[str, Any], now: float, ahead_s: float = 0.0) -> dict[str, Any]:
+    """A state's dict as a row; the store's clock says ``now`` and is ``ahead_s`` before that of its writer.
+
+    Stamps of a writer whose clock was put back stand still until it is there again: they must not count for longer.
+    """
     last_at, stale_s = state.get("last_at"), state.get("stale_s")
-    heard_at = None if last_at is None else last_at + ahead_s
+    heard_at = None if last_at is None else min(last_at + ahead_s, now)
     return {
         "check_id": state["check_id"],
         "region": state["region"],
