@@ -138,6 +138,7 @@ def test_the_snapshot_holds_checks_in_scope_in_trouble_or_gone_quiet_and_what_th
     states |= {"quiet": state("quiet"), "long-quiet": state("long-quiet", last_at=AT - 90_000)}
     del states["never-stale"]["stale_s"]
     there = state("quiet", "us", last_at=AT + 100)
+    clock.set_wall(AT + 100)
     store.commit(batch(states=(*states.values(), there)))
     decided(store, incidents=(incident("1", "failing"),), standings={name: {"of": name} for name in names})
     clock.set_wall(AT + 101)
@@ -148,6 +149,16 @@ def test_the_snapshot_holds_checks_in_scope_in_trouble_or_gone_quiet_and_what_th
     assert set(snapshot.votes["quiet"]) == {REGION, "us"}
     assert snapshot.votes["quiet"][REGION].stale_at == AT + 60
     assert store.look(Scope(frozenset({"never-stale"}))).votes["never-stale"][REGION].stale_at == math.inf
+
+
+def test_a_check_that_is_not_looked_at_is_not_forgotten_while_people_are_told_so(
+    store: Store, clock: MovedClock
+) -> None:
+    store.commit(batch(states=(state(),)))
+    clock.set_wall(AT + 3 * 86_400)
+    assert set(store.look(NOWHERE).votes) == set()
+    decided(store, incidents=(incident("1", "unmonitored", region="", condition=Condition.UNMONITORED),))
+    assert set(store.look(NOWHERE).votes) == {"shop"}
 
 
 def test_a_scope_of_one_region_sees_neither_the_votes_nor_the_incidents_nor_the_standings_of_others(
