@@ -230,10 +230,10 @@ class Recorder:
         scope = Scope(frozenset(draft.changed), self._roster.ancestors) if draft.changed else None
         before = self._states
         self._states = before | draft.states  # a store that comes back is told what is true now
+        errors = self._ledger.errors
         decision = self._ledger.write(batch, scope, self._giving_up.wait)
         if decision is None:
-            self._states = before
-            _log.error("results lost at the end", results=len(batch.results))
+            self._states = before  # what was not decided on must come about once more
             return
         for check_id in draft.forgotten:
             for known in (self._states, self._sightings):
@@ -243,22 +243,23 @@ class Recorder:
             _log.info("state changed", **_words(transition))
         for check_id, state in draft.states.items():
             self._around.on_state(check_id, state)
-        self._tell(decision)
+        self._tell(decision, errors)
 
     def _tend(self) -> None:
         began = self._clock.monotonic()
         if began < self._tend_at:
             return
+        errors = self._ledger.errors
         decision = self._ledger.tend(Scope(frozenset(), self._roster.ancestors))
         if not self._ledger.away:
             self._around.beat()
         took_s = self._clock.monotonic() - began
         self._tend_at = began + max(TEND_S, took_s / TEND_SHARE)
-        if decision:
-            self._tell(decision)
+        self._tell(decision or Decision(), errors)
 
-    def _tell(self, decision: Decision) -> None:
-        if decision.notices:
+    def _tell(self, decision: Decision, errors: int) -> None:
+        # Where the store has failed since, it may have committed what it did not answer, and says nothing of it later.
+        if decision.notices or self._ledger.errors > errors:
             self._around.on_notices(self._ledger.away)
 
     def _judge(self, snapshot: Snapshot, ledger: Ledger) -> Decision:
