@@ -18,8 +18,9 @@ _TITLES = {PROBER: "prober", UNMONITORED: "checks that nobody looks at"}
 
 def subject(name: str) -> Check:
     """What an incident about no check is about, in the form of one, so that routes can choose it."""
-    title = f"region {name.removeprefix(REGION)}" if name.startswith(REGION) else _TITLES[name]
-    return Check(id=name, kind=SELF, title=title, severity=Severity.WARNING)
+    title = f"region {name.removeprefix(REGION)}" if name.startswith(REGION) else _TITLES.get(name, name)
+    # Not held against what a configuration may say: a region's name need not come from one.
+    return Check.model_construct(id=name, kind=SELF, title=title, severity=Severity.WARNING)
 
 
 def severity_of(check: Check, condition: Condition) -> Severity:

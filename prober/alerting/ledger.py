@@ -91,7 +91,7 @@ class Ledger:
         self._moving = True  # what an earlier process may have left on the spare
 
     def write(self, batch: Batch, scope: Scope | None, wait: Callable[[float], bool]) -> Decision | None:
-        """Write ``batch``, and decide over ``scope`` where there is one; None where that was given up.
+        """Write ``batch``, and decide over ``scope`` where there is one; None where nothing was written.
 
         ``wait`` waits so many seconds, or says True: give up.
         """
@@ -108,6 +108,7 @@ class Ledger:
                 if failures > 1 and self.clock.monotonic() - failing_since >= AWAY_AFTER_S:
                     self._leave(fault)
                 elif wait(wait_s):
+                    _log.error("results lost at the end", results=len(batch.results))
                     return None
                 wait_s *= 2
         try:
@@ -116,7 +117,7 @@ class Ledger:
             self.errors += 1
             self.lost += len(batch.results)
             _log.error("results lost, the spare store failed too", results=len(batch.results), error=describe(fault))
-            return Decision()
+            return None
 
     def tend(self, scope: Scope) -> Decision | None:
         """Decide on what time alone has changed; None where nothing has."""

@@ -293,3 +293,18 @@ def test_a_parent_that_fails_elsewhere_only_does_not_explain_its_child() -> None
         everywhere(here, "uud", "gateway")
         everywhere(here, "ddd", "shop")
     assert here.kinds(Condition.DOWN) == ["trigger"]
+
+
+def test_names_that_no_configuration_would_take_end_no_decision() -> None:
+    # A region may be named by the environment alone; what is stored may be another release's.
+    region = "Europe (West) " + "x" * 100
+    here = town(regions=(region,), beats={region: AT})
+    walk(here, "ddd", region=region)
+    (one,) = here.open()
+    here.incidents = {
+        "a": replace(one, id="a", check_id="a shop", notice=replace(one.notice, tags=("a tag",))),
+        "b": replace(one, id="b", check_id="disk", condition=Condition.PROBER),
+    }
+    here.now += 300
+    here.decide(region=region)
+    assert here.incidents["a"].finished

@@ -44,7 +44,8 @@ class Desk:
 
     def __init__(self, store: Distant, spare: Store, clock: MovedClock, checks: list[Check]) -> None:
         self.clock, self.store, self.spare = clock, store, spare
-        around = Surroundings(on_state=lambda *_: None, on_notices=lambda _: None)
+        self.woken: list[bool] = []
+        around = Surroundings(on_state=lambda *_: None, on_notices=self.woken.append)
         self.recorder = Recorder(store, spare, REGION, around, clock=clock)
         self.recorder._thread.start = lambda: None  # type: ignore[method-assign]
         self.recorder.start(Roster.of(checks, (Way(("ops",)),)))
@@ -227,5 +228,37 @@ def test_a_silence_that_was_ended_is_over_also_while_the_store_is_away(tmp_path:
         here.run(check(), UP)
         here.lose()
         for _ in range(4):
+            here.run(check(), DOWN)
+        assert about_shop(here.told()) == [("trigger", "store")]
+
+
+def test_a_commit_whose_answer_was_lost_is_sent_at_once_all_the_same(tmp_path: Path) -> None:
+    with desk(tmp_path) as here:
+        for _ in range(2):
+            here.run(check(), DOWN)
+        commit = here.store.commit
+
+        def unanswered(*args: Any, **more: Any) -> Any:
+            here.store.commit = commit  # type: ignore[method-assign]
+            commit(*args, **more)
+            raise StoreFault("the connection was closed")
+
+        here.store.commit = unanswered  # type: ignore[method-assign]
+        here.run(check(), DOWN)
+        assert about_shop(here.told()) == [("trigger", "")]
+        assert here.woken == [False]
+
+
+def test_a_run_that_no_store_took_is_as_if_it_had_not_been(tmp_path: Path) -> None:
+    with desk(tmp_path) as here:
+        here.run(check(), UP)
+        here.lose()
+        here.run(check(), UP)
+        commit = here.spare.commit
+        here.spare.commit = lambda *_: here.store._reach()  # type: ignore[method-assign,assignment]
+        for _ in range(3):
+            here.run(check(), DOWN)
+        here.spare.commit = commit  # type: ignore[method-assign]
+        for _ in range(3):
             here.run(check(), DOWN)
         assert about_shop(here.told()) == [("trigger", "store")]
