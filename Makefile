@@ -9,7 +9,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 export PYTHON
 bin := .venv/bin
 
-.PHONY: help setup run test test-all lint types format lock docs bench-vitals image clean
+.PHONY: help setup run test test-all lint types format lock docs chaos detection bench-vitals image clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -42,6 +42,12 @@ lock: setup ## Write the lock files anew (newer versions: make lock UPGRADE=--up
 
 docs: setup ## Write the generated reference
 	$(bin)/python scripts/reference.py
+
+chaos: setup ## Kill the prober a hundred times, and hold what was told against what happened
+	$(bin)/python bench/chaos.py
+
+detection: setup ## Hold the time from an outage to its notice against the bound
+	$(bin)/python bench/detection.py
 
 bench-vitals: setup ## Hold the vitals against web-vitals and CDP on the fixture pages
 	$(bin)/python bench/vitals.py

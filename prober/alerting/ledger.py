@@ -57,8 +57,8 @@ class Ledger:
     """By the monotonic clock; None while the store is in reach."""
     contact_since: float = 0.0
     """Since when it was in reach without a break, by its own clock."""
-    returned_at: float = 0.0
-    """When it came back, by its own clock; 0 where it was never away."""
+    absent_from: float = 0.0
+    """Since when it was away the last time, by its own clock; 0 where it never was."""
     told: dict[str, Knowing] = field(default_factory=dict)
     """By incident: who knew of what when the store was last in reach."""
     staying: dict[str, Knowing] = field(default_factory=dict)
@@ -85,7 +85,7 @@ class Ledger:
         except StoreFault as fault:
             if not self.store.shared:
                 raise
-            self._leave(fault)
+            self._leave(fault, self.clock.monotonic())
             known = self.spare.recall(TOLD) or {}
             self.told = {name: (check, Condition(what), tuple(who)) for name, (check, what, who) in known.items()}
         self._moving = True  # what an earlier process may have left on the spare
@@ -96,17 +96,18 @@ class Ledger:
         ``wait`` waits so many seconds, or says True: give up.
         """
         self.look()
-        wait_s, failing_since, failures = FIRST_WAIT_S, self.clock.monotonic(), 0
+        wait_s, began, failures, failing_since = FIRST_WAIT_S, self.clock.monotonic(), 0, 0.0
         while not self.away:
             try:
                 return self._commit(self.store, batch, scope)
             except StoreFault as fault:
                 self.errors += 1
                 failures += 1
+                failing_since = failing_since or self.clock.monotonic()
                 _log.error("results not stored, trying again", error=describe(fault))
                 # One alone says nothing: it may be this process that stood still, and was cut off for that.
-                if failures > 1 and self.clock.monotonic() - failing_since >= AWAY_AFTER_S:
-                    self._leave(fault)
+                if failures > 1 and self.clock.monotonic() - began >= AWAY_AFTER_S:
+                    self._leave(fault, failing_since)
                 elif wait(wait_s):
                     _log.error("results lost at the end", results=len(batch.results))
                     return None
@@ -202,9 +203,8 @@ class Ledger:
         except StoreFault as fault:
             _log.warning("the spare store does not answer", error=describe(fault))
 
-    def _leave(self, fault: StoreFault) -> None:
-        self.away_since = self.clock.monotonic()
-        self._looked_at = self.away_since
+    def _leave(self, fault: StoreFault, since: float) -> None:
+        self.away_since, self._looked_at = since, self.clock.monotonic()
         self._moving = True
         _log.error("the store is away: results are spooled, alerts go by this region's own view", error=describe(fault))
         try:
@@ -217,7 +217,8 @@ class Ledger:
         # The next time that the spare is needed it must not begin with what was true the last time.
         stale = tuple((str(state["check_id"]), str(state["region"])) for state in self.spare.states())
         self.spare.commit(Batch(self.region, secrets.token_hex(8), forgotten=stale))
-        self.away_since, self.contact_since, self.returned_at = None, contact_since, contact_since
+        self.absent_from = contact_since - (self.clock.monotonic() - (self.away_since or 0.0))
+        self.away_since, self.contact_since = None, contact_since
         self._remember(self.store.open_incidents())
         _log.info("the store is back")
 

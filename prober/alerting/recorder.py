@@ -295,7 +295,7 @@ class Recorder:
             troubles=troubles,
             sightings=self._sightings,
             spared=_spared(ledger.told if ledger.away else ledger.staying),
-            returned_at=ledger.returned_at,
+            absent_from=ledger.absent_from,
             note=note,
             links=self._around.links,
         )

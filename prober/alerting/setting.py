@@ -137,8 +137,8 @@ class Setting:
     """By check id, of this region."""
     spared: Mapping[tuple[str, Condition], Collection[str]] = field(default_factory=dict)
     """By check id and condition: channels that know of it from elsewhere."""
-    returned_at: float = 0.0
-    """When the store came back; a region that has not been there since may have said other things meanwhile."""
+    absent_from: float = 0.0
+    """Since when the store was away the last time; a region that was not there since may have seen other things."""
     note: str = ""
     """What every notice says of how this view came about."""
     links: Callable[[Incident], tuple[tuple[str, str], ...]] = lambda _: ()

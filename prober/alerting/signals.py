@@ -97,7 +97,7 @@ def _has_returned(region: str, setting: Setting, heard: Mapping[str, float]) -> 
     """Whether ``region`` has had the chance to say what it saw while the store was away."""
     if not setting.regions or region == setting.region:
         return True
-    return heard.get(region, setting.returned_at) >= setting.returned_at
+    return heard.get(region, setting.absent_from) >= setting.absent_from
 
 
 def readable(vote: Vote) -> State | None:

@@ -383,8 +383,8 @@ def test_a_region_that_was_not_there_since_the_store_came_back_has_no_vote_yet()
     here = three()
     everywhere(here, "uuu")
     here.now += 20
+    here.more["absent_from"] = here.now - 15  # it was away for a while, and eu is the first to be back
     here.incidents = {one.id: replace(one, region="eu (alone)") for one in alone.incidents.values()}
-    here.more["returned_at"] = here.now
     for _ in range(3):
         here.run("shop", DOWN, EU)
     assert here.told == [], "what the others said before is fresh still, but they may have seen it down since"
