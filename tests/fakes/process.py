@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,13 +21,11 @@ class Prober:
         *arguments: str | Path,
         environ: dict[str, str] | None = None,
         cwd: Path | None = None,
-        before: Sequence[str] = (),
     ) -> None:
-        """``before`` is a command that runs the one after it in surroundings of its own, such as ``faketime``."""
         self.lines: list[str] = []
         self._said = threading.Condition()
         self._process = subprocess.Popen(
-            [*before, sys.executable, "-m", "prober", *map(str, arguments)],
+            [sys.executable, "-m", "prober", *map(str, arguments)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -78,10 +76,9 @@ def prober(
     *arguments: str | Path,
     environ: dict[str, str] | None = None,
     cwd: Path | None = None,
-    before: Sequence[str] = (),
 ) -> Iterator[Prober]:
     """A running prober; killed at the end if it still runs."""
-    process = Prober(*arguments, environ=environ, cwd=cwd, before=before)
+    process = Prober(*arguments, environ=environ, cwd=cwd)
     try:
         yield process
     finally:
