@@ -181,7 +181,7 @@ class Egress:
                 else:
                     async with httpx.AsyncClient(timeout=ASK_S) as client:
                         await client.head(canary)
-        except (OSError, TimeoutError, httpx.HTTPError) as error:
+        except (OSError, TimeoutError, UnicodeError, httpx.HTTPError, httpx.InvalidURL) as error:
             self.log.debug("a canary does not answer", canary=canary, error=describe(error))
             return False
         return True

@@ -421,3 +421,28 @@ def test_where_others_share_the_outbox_an_unknown_channel_is_left_to_them_for_a_
     store.wait_for(("1-trigger-new", "postponed"))
     delivery.close(1.0)
     assert store.pending() == {"new": 1}
+
+
+def refusing(_: Notice) -> Receipt:
+    raise Permanent("answered 401")
+
+
+def test_what_goes_to_a_fallback_is_sent_at_once(store: Watched, clock: MovedClock) -> None:
+    put(store, ("ops", replace(notice("1", TRIGGER, "ops"), fallback="mail")))
+    mail = Told()
+    with delivering(store, {"ops": Told(refusing), "mail": mail}, clock):
+        store.wait_for(("1-trigger-ops", "parked"))
+        (instead,) = [row.id for row in store.outbox() if row.channel == "mail"]
+        store.wait_for((instead, "sent"))
+
+
+def test_a_channel_that_is_gone_is_no_trouble_any_more(store: Watched, clock: MovedClock) -> None:
+    add(store, "1", TRIGGER)
+    with delivering(store, {"ops": Told(refusing)}, clock) as delivery:
+        store.wait_for(("1-trigger-ops", "parked"))
+        mail = Told()
+        delivery.configure({"mail": mail})
+        add(store, "2", TRIGGER, channel="mail")
+        delivery.wake()
+        store.wait_for(("2-trigger-mail", "sent"))
+        assert delivery.broken == {}

@@ -126,3 +126,9 @@ def test_many_checks_that_cannot_be_run_are_one_line() -> None:
     (line,) = troubles.current().values()
     assert line.endswith("and 35 more")
     assert len(line) < 300
+
+
+@pytest.mark.parametrize("canary", [f"tcp://{'a' * 70}.example:443", "https://exa mple.com"])
+def test_a_canary_whose_name_cannot_be_one_costs_no_result(canary: str) -> None:
+    (seen,) = vouched(Egress((canary,), MovedClock(AT)), failed(Reason.CONNECT_TIMEOUT))
+    assert seen.reason is Reason.EGRESS_DOWN

@@ -66,7 +66,7 @@ def get(url: str) -> str:
     return httpx.get(url, trust_env=False).text
 
 
-def until(holds: Callable[[], bool], within_s: float = 20.0) -> None:
+def until(holds: Callable[[], bool], within_s: float = 50.0) -> None:
     """Ask every tenth of a second until it holds: what another process does has no event here."""
     end = time.monotonic() + within_s
     while not holds():

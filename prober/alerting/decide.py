@@ -21,8 +21,6 @@ from prober.model import Check, Condition, Incident, Reason, Transition, Verdict
 from prober.state import Flips, Outlook
 from prober.store import Decision, Snapshot
 
-_OWN_VIEWS = {Outlook.DOWN: Condition.DOWN, Outlook.DEGRADED: Condition.DEGRADED}
-"""What a region that could not ask the others may go on saying."""
 _VERDICTS = {
     Outlook.UP: Verdict.UP,
     Outlook.DEGRADED: Verdict.DEGRADED,
@@ -33,7 +31,8 @@ _VERDICTS = {
 
 def decide(snapshot: Snapshot, setting: Setting) -> Decision:
     """What follows from ``snapshot``; the same again where nothing has changed but the ids of new incidents."""
-    docket = Docket(snapshot, replace(setting, spared=_spared(snapshot, setting)))
+    windows = tuple(window for window in setting.windows if window.active(snapshot.now))
+    docket = Docket(snapshot, replace(setting, windows=windows, spared=_spared(snapshot, setting)))
     known = {incident.key: incident for incident in snapshot.incidents if setting.concerns(incident)}
     for incident in known.values():
         docket.cases[incident.key] = Case(incident, _check_of(incident, setting))
@@ -63,7 +62,7 @@ def _spared(snapshot: Snapshot, setting: Setting) -> Mapping[tuple[str, Conditio
     """By check and condition: who knows of it already, from a region that could not ask the others."""
     spared = {what: set(channels) for what, channels in setting.spared.items()}
     for incident in snapshot.incidents:
-        if incident.region != setting.scope and incident.condition in CHECKED:
+        if incident.region != setting.scope and incident.condition in CHECKED and setting.concerns(incident):
             spared.setdefault((incident.check_id, incident.condition), set()).update(incident.channels)
     return {what: sorted(channels) for what, channels in spared.items()}
 
@@ -80,7 +79,8 @@ def _check_of(incident: Incident, setting: Setting) -> Check:
     if incident.condition in (Condition.PROBER, Condition.SILENT, Condition.UNMONITORED):
         return subject(incident.check_id)
     notice = incident.notice
-    return Check(id=incident.check_id, kind="gone", title=notice.title, tags=notice.tags)
+    # As it was stored, which another release may have allowed.
+    return Check.model_construct(id=incident.check_id, kind="gone", title=notice.title, tags=notice.tags)
 
 
 def _review(docket: Docket, check_id: str) -> None:
@@ -90,7 +90,8 @@ def _review(docket: Docket, check_id: str) -> None:
     if seen is None:
         return
     was = docket.snapshot.standings.get(check_id, {})
-    flips = Flips.from_dict(was)
+    # Nobody may have looked since it held still.
+    flips = Flips.from_dict(was).rest(docket.now, check.alert.flapping)
     for condition, found in signals(check, seen, docket.now).items():
         before, after = _follow(docket, check, condition, setting.scope, found)
         if condition is Condition.DOWN and _is_open(before) != _is_open(after):
@@ -103,10 +104,9 @@ def _end_own_views(docket: Docket) -> None:
     """End what regions said by themselves, while they could not ask the others, once all say otherwise."""
     for name, region, condition in list(docket.cases):
         check, seen = docket.setting.checks.get(name), docket.opinions.get(name)
-        if check is None or seen is None or region == docket.setting.scope or condition not in CHECKED:
+        if check is None or seen is None or region == docket.setting.scope:
             continue
-        holds = _OWN_VIEWS.get(seen.view.outlook)
-        if seen.view.outlook.telling and not seen.view.wavering and condition is not holds:
+        if isinstance(signals(check, seen, docket.now).get(condition), Ended):
             _follow(docket, check, condition, region, Ended(docket.now))
 
 

@@ -48,6 +48,9 @@ def _held(docket: Docket, case: Case) -> str:
 def _hold(docket: Docket, case: Case, why: str, found: Ways) -> Told:
     incident = replace(case.incident, held=why)
     if why == "flapping" and not incident.flapping and not _is_over(incident):
+        parent = waits_for_parent(case.check, incident, docket.opinions, docket.setting, docket.now)
+        if parent and incident.told_at is None:
+            return Told(replace(incident, held=parent))
         policy = case.check.alert.flapping
         changes = len(docket.flips[case.check.id].at)
         stable = f"; told again when it holds still for {policy.stable / 60:g} min" if policy else ""

@@ -40,7 +40,7 @@ class Thinning:
 class Draft:
     """A batch while it is made, over what is known so far."""
 
-    def __init__(self, region: str, known: Mapping[str, State]) -> None:
+    def __init__(self, region: str, known: Mapping[str, State], freshness_s: Callable[[Check], float]) -> None:
         self.states: dict[str, State] = {}
         self.sightings: dict[str, Sighting] = {}
         """What the latest bad runs saw."""
@@ -49,6 +49,7 @@ class Draft:
         """Checks of which something is new that decisions depend on."""
         self._region = region
         self._known = known
+        self._freshness_s = freshness_s
         self._checks: dict[str, Check] = {}
         self._results: list[Result] = []
         self._stands_for: dict[str, int] = {}
@@ -66,7 +67,9 @@ class Draft:
         after, transitions = advance(state, result, result.check.alert)
         if transitions and check_id in self._turned:
             return False
-        eventful = bool(transitions) or after.undecided != state.undecided
+        # What was decided while nothing was heard of it does not hold any more, however steady it is.
+        again = after is not state and result.started_at > state.last_at + self._freshness_s(result.check)
+        eventful = bool(transitions) or again or after.undecided != state.undecided
         runs = thinning.keep(result, eventful)
         if runs:
             self._results.append(result)
@@ -87,13 +90,13 @@ class Draft:
         self.forgotten.add(check_id)
         self.changed.add(check_id)
 
-    def batch(self, freshness_s: Callable[[Check], float]) -> Batch:
+    def batch(self) -> Batch:
         """What is to be written."""
         return Batch(
             writer=self._region,
             token=secrets.token_hex(8),
             results=tuple(self._results),
-            states=tuple(written(state, freshness_s(self._checks[name])) for name, state in self.states.items()),
+            states=tuple(written(state, self._freshness_s(self._checks[name])) for name, state in self.states.items()),
             transitions=tuple(self._transitions),
             forgotten=tuple((check_id, self._region) for check_id in self.forgotten),
             stands_for=self._stands_for,

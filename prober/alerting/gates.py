@@ -13,9 +13,9 @@ from prober.state import Outlook
 
 
 def hushed(check: Check, hushes: Iterable[Hush], setting: Setting, now: float) -> str:
-    """The maintenance or the silence that ``check`` is under; empty where it is under none."""
+    """The maintenance or the silence that ``check`` is under, of those windows that are on; empty where under none."""
     for window in setting.windows:
-        if check.kind != SELF and window.selects(check) and window.active(now):
+        if check.kind != SELF and window.selects(check):
             return _why("maintenance", window.reason)
     for hush in hushes:
         if hush.starts_at <= now < hush.ends_at and covers(hush, check):
@@ -55,7 +55,10 @@ def waits_for_more(check: Check, incident: Incident, opinions: Mapping[str, Opin
 
 
 def _explains(parent: Check, seen: Opinion, child: Check, own: Opinion | None, incident: Incident, now: float) -> bool:
-    if seen.view.outlook is Outlook.DOWN or seen.failing:
+    if seen.view.outlook is Outlook.DOWN or seen.worsening:
+        return True
+    # Down in some regions only, for as long as it likes, it explains what is down in no other.
+    if seen.failing and own is not None and seen.failing.issuperset(own.view.down):
         return True
     if seen.view.outlook is Outlook.UNMONITORED:
         return False

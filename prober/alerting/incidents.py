@@ -18,8 +18,9 @@ _TITLES = {PROBER: "prober", UNMONITORED: "checks that nobody looks at"}
 
 def subject(name: str) -> Check:
     """What an incident about no check is about, in the form of one, so that routes can choose it."""
-    title = f"region {name.removeprefix(REGION)}" if name.startswith(REGION) else _TITLES[name]
-    return Check(id=name, kind=SELF, title=title, severity=Severity.WARNING)
+    title = f"region {name.removeprefix(REGION)}" if name.startswith(REGION) else _TITLES.get(name, name)
+    # Not held against what a configuration may say: a region's name need not come from one.
+    return Check.model_construct(id=name, kind=SELF, title=title, severity=Severity.WARNING)
 
 
 def severity_of(check: Check, condition: Condition) -> Severity:
@@ -38,6 +39,9 @@ def evolve(
         if incident is None:
             return _open(found, check, condition, setting, now)
         known = replace(incident, closed_at=None) if incident.closed_at is not None else incident
+        told = setting.spared.get((check.id, condition), ())
+        if not set(told) <= set(known.spared):  # a region that could not ask has told them meanwhile
+            known = replace(known, spared=tuple(dict.fromkeys((*known.spared, *told))))
         return known if known.told_at is not None else _where(known, found)
     if isinstance(found, Ended) and incident is not None and incident.closed_at is None:
         return replace(incident, closed_at=max(found.at, incident.opened_at))

@@ -29,6 +29,8 @@ MOVE_ROWS = 500
 TOLD = "told_elsewhere"
 """Where the spare remembers, over a restart too, who knows of what from the store that is away."""
 
+_OF_CHECKS = (Condition.DOWN, Condition.DEGRADED, Condition.PARTIAL)
+
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 Judge = Callable[[Snapshot, "Ledger"], Decision]
@@ -61,8 +63,8 @@ class Ledger:
     """By incident: who knew of what when the store was last in reach."""
     staying: dict[str, Knowing] = field(default_factory=dict)
     """The same of incidents that are on the spare and could not be moved yet."""
-    hushes: tuple[Hush, ...] = ()
-    """What was to be kept quiet when the store was last in reach."""
+    hushes: tuple[Hush, ...] | None = None
+    """What was to be kept quiet then; None where this process has not seen the store yet."""
     _looked_at: float = 0.0
     _moving: bool = False
 
@@ -89,7 +91,7 @@ class Ledger:
         self._moving = True  # what an earlier process may have left on the spare
 
     def write(self, batch: Batch, scope: Scope | None, wait: Callable[[float], bool]) -> Decision | None:
-        """Write ``batch``, and decide over ``scope`` where there is one; None where that was given up.
+        """Write ``batch``, and decide over ``scope`` where there is one; None where nothing was written.
 
         ``wait`` waits so many seconds, or says True: give up.
         """
@@ -107,6 +109,7 @@ class Ledger:
                 if failures > 1 and self.clock.monotonic() - began >= AWAY_AFTER_S:
                     self._leave(fault, failing_since)
                 elif wait(wait_s):
+                    _log.error("results lost at the end", results=len(batch.results))
                     return None
                 wait_s *= 2
         try:
@@ -115,7 +118,7 @@ class Ledger:
             self.errors += 1
             self.lost += len(batch.results)
             _log.error("results lost, the spare store failed too", results=len(batch.results), error=describe(fault))
-            return Decision()
+            return None
 
     def tend(self, scope: Scope) -> Decision | None:
         """Decide on what time alone has changed; None where nothing has."""
@@ -124,7 +127,7 @@ class Ledger:
             current = self.spare if self.away else self.store
             snapshot = current.look(self._within(current, scope))
             if not self.away:
-                self.hushes = snapshot.hushes
+                self._keep_quiet(snapshot.hushes)
             if not self.judge(snapshot, self):
                 if not self.away:
                     self._remember(snapshot.incidents)
@@ -179,9 +182,24 @@ class Ledger:
             self.told = told
             self._keep_told()
 
+    def _keep_quiet(self, hushes: tuple[Hush, ...]) -> None:
+        """Let the spare know of ``hushes``, and of no other: one that was lifted must not come back with it."""
+        if hushes == self.hushes:
+            return
+        try:
+            now, ids = self.spare.now(), {hush.id for hush in hushes}
+            for hush in self.spare.hushes(now):
+                if hush.id not in ids:
+                    self.spare.end_hush(hush.id, now)
+            for hush in hushes:
+                self.spare.add_hush(hush)
+            self.hushes = hushes
+        except StoreFault as fault:
+            _log.warning("the spare store does not answer", error=describe(fault))
+
     def _keep_told(self) -> None:
         try:
-            self.spare.remember(TOLD, dict(self.told))
+            self.spare.remember(TOLD, self.told)
         except StoreFault as fault:
             _log.warning("the spare store does not answer", error=describe(fault))
 
@@ -191,8 +209,6 @@ class Ledger:
         _log.error("the store is away: results are spooled, alerts go by this region's own view", error=describe(fault))
         try:
             self.spare.commit(self.states())  # what other checks depend on must be known there too
-            for hush in self.hushes:
-                self.spare.add_hush(hush)
         except StoreFault as unkept:
             _log.warning("the spare store does not answer", error=describe(unkept))
 
@@ -214,8 +230,7 @@ class Ledger:
             self.spare.discard(rows)
         cargo = self.spare.pack()
         if cargo:
-            self.store.unpack(cargo)
-            self.spare.let_go(cargo)
+            self.spare.let_go(self.store.unpack(cargo))
         return not rows and not cargo and not self.spare.pending()
 
 

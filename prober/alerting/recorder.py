@@ -209,7 +209,7 @@ class Recorder:
             self._beat()
 
     def _record(self, results: Iterable[Result]) -> None:
-        draft = Draft(self._region, self._states)
+        draft = Draft(self._region, self._states, self._around.freshness_s)
         with contextlib.suppress(IndexError):
             self._roster = self._rosters.pop()
             for check_id in self._states.keys() - self._roster.here:
@@ -220,22 +220,22 @@ class Recorder:
                 self._dropped["removed"] += 1
             elif not draft.record(result, self._thinning):
                 self._write(draft)
-                draft = Draft(self._region, self._states)
+                draft = Draft(self._region, self._states, self._around.freshness_s)
                 draft.record(result, self._thinning)
         self._write(draft)
 
     def _write(self, draft: Draft) -> None:
-        batch = draft.batch(self._around.freshness_s)
+        batch = draft.batch()
         if not (batch.results or batch.states or batch.forgotten):
             return
         self._sightings |= draft.sightings
         scope = Scope(frozenset(draft.changed), self._roster.ancestors) if draft.changed else None
         before = self._states
         self._states = before | draft.states  # a store that comes back is told what is true now
+        errors = self._ledger.errors
         decision = self._ledger.write(batch, scope, self._giving_up.wait)
         if decision is None:
-            self._states = before
-            _log.error("results lost at the end", results=len(batch.results))
+            self._states = before  # what was not decided on must come about once more
             return
         for check_id in draft.forgotten:
             for known in (self._states, self._sightings):
@@ -245,7 +245,7 @@ class Recorder:
             _log.info("state changed", **_words(transition))
         for check_id, state in draft.states.items():
             self._around.on_state(check_id, state)
-        self._tell(decision)
+        self._tell(decision, errors)
 
     def _beat(self) -> None:
         """Give the sign of life, however long looking at what time has changed takes."""
@@ -259,14 +259,15 @@ class Recorder:
         began = self._clock.monotonic()
         if began < self._tend_at:
             return
+        errors = self._ledger.errors
         decision = self._ledger.tend(Scope(frozenset(), self._roster.ancestors))
         took_s = self._clock.monotonic() - began
         self._tend_at = began + max(TEND_S, took_s / TEND_SHARE)
-        if decision:
-            self._tell(decision)
+        self._tell(decision or Decision(), errors)
 
-    def _tell(self, decision: Decision) -> None:
-        if decision.notices:
+    def _tell(self, decision: Decision, errors: int) -> None:
+        # Where the store has failed since, it may have committed what it did not answer, and says nothing of it later.
+        if decision.notices or self._ledger.errors > errors:
             self._around.on_notices(self._ledger.away)
 
     def _judge(self, snapshot: Snapshot, ledger: Ledger) -> Decision:

@@ -165,6 +165,11 @@ class Setting:
         return tuple(region for region in self.regions if check.regions is None or region in check.regions)
 
 
+def matter(check_id: str, condition: Condition) -> str:
+    """What people know or do not know of, whichever incident they were told of it by."""
+    return f"{check_id} {condition.value}"
+
+
 def cut(text: str) -> str:
     """``text`` at a length that fits any message."""
     return text if len(text) <= TEXT_CHARS else text[: TEXT_CHARS - 1] + "…"

@@ -56,9 +56,14 @@ class Opinion:
         return max((state.last_at for state in self.states.values()), default=0.0)
 
     @property
-    def failing(self) -> bool:
-        """Whether a region heard of lately is down, or on its way to be."""
-        return any(self.states[region].failures for region in self.fresh)
+    def failing(self) -> frozenset[str]:
+        """Regions heard of lately that are down, or on their way to be."""
+        return frozenset(region for region in self.fresh if self.states[region].failures)
+
+    @property
+    def worsening(self) -> bool:
+        """Whether a region heard of lately is on its way to be down."""
+        return any(self.states[region].verdict is not Verdict.DOWN for region in self.failing)
 
     @property
     def recovering(self) -> bool:

@@ -56,9 +56,8 @@ def go_on(incident: Incident, ways: Ways, now: float, lasting: Sequence[Incident
     if due:
         notice = replace(_current(incident, NoticeKind.REMINDER, now, lasting), evidence=())
         for channel, way in due.items():
-            # Counted from the first word, so that whoever tells it, in whichever region, tells the same one.
-            number = int((now - (incident.told_at or now)) // (way.remind_every_s or 1.0))
-            notices += _addressed(notice, f"reminder-{number}", {channel: way})
+            # Not counted: how often one reminds may change, and a number that was there before is not sent again.
+            notices += _addressed(notice, f"reminder-{int(now)}", {channel: way})
             reminded[channel] = now
     if not notices:
         return Told(incident)

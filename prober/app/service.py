@@ -35,6 +35,7 @@ from prober.web import Health, Row, View, WebServer, create_app
 GRACE_S = 10.0
 FLUSH_S = 5.0
 EGRESS_TURN_S = 60.0
+ALARM_LOOK_S = 1.0
 STUCK_S = 30.0  # a scheduler that has not looked at its slots for this long is not alive
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
@@ -107,6 +108,7 @@ class Service:
             group.create_task(self._scheduler.serve())
             group.create_task(self._loop_watch.watch())
             group.create_task(self._watch_egress())
+            group.create_task(self._watch_alarm())
 
     async def reload(self, loaded: Loaded) -> None:
         """Go on with ``loaded``: the new is built first, then swapped in, then the old is closed."""
@@ -162,6 +164,13 @@ class Service:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(EGRESS_TURN_S):
                     await self._egress.watch()
+
+    async def _watch_alarm(self) -> None:
+        """End the prober with the thread that would tell of anything: whoever supervises it starts another."""
+        while True:
+            await asyncio.sleep(ALARM_LOOK_S)
+            if not self._alarm.alive:
+                raise RuntimeError("a thread of the alerting side is gone: nothing would be told any more")
 
     # A result's way.
 

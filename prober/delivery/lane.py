@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import random
 from collections import Counter, deque
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
 
 import structlog
 
@@ -150,7 +150,7 @@ class Lane:
         if self._clock.monotonic() - claimed_at > LEASE_S - ATTEMPT_S:
             return  # this process was stopped for a while: somebody else may have it by now
         self._pace.count()
-        receipt = await self._attempt(entry)
+        receipt = await self._bounded(self.notifier.send(entry.notice, entry.earlier))
         if isinstance(receipt, Receipt):
             detail = f"{receipt.status} {receipt.detail}".strip()
             await self._ask(self._outbox.mark_sent, entry.id, self._owner, detail, receipt.reference)
@@ -193,16 +193,15 @@ class Lane:
         notices = await self._ask(self._outbox.standing, self.channel, since)
         if not notices:
             return
-        try:
-            async with asyncio.timeout(ATTEMPT_S):
-                await notifier.repeat(notices)
-        except (DeliveryFault, TimeoutError) as fault:
+        outcome = await self._bounded(notifier.repeat(notices))
+        if isinstance(outcome, DeliveryFault):
             self._tallies.failed[self.channel] += 1
-            _log.warning("standing alerts not repeated", channel=self.channel, error=describe(fault))
+            _log.warning("standing alerts not repeated", channel=self.channel, error=describe(outcome))
 
-    async def _attempt(self, entry: Entry) -> Receipt | DeliveryFault:
+    async def _bounded(self, sent: Coroutine[Any, Any, T]) -> T | DeliveryFault:
+        """What ``sent`` gives, or why it gives nothing."""
         # A task of its own: whatever a notifier raises is seen here, and one that hangs is left behind.
-        sending = asyncio.ensure_future(self.notifier.send(entry.notice, entry.earlier))
+        sending = asyncio.ensure_future(sent)
         try:
             await asyncio.wait({sending}, timeout=ATTEMPT_S)
         finally:

@@ -79,8 +79,8 @@ class Delivery:
 
     @property
     def broken(self) -> Mapping[str, str]:
-        """Channels whose latest notice was given up, and why."""
-        return dict(self._tallies.broken)
+        """Channels whose latest notice was given up, and why; one that was taken from the configuration is none."""
+        return {channel: why for channel, why in dict(self._tallies.broken).items() if channel in self._lanes}
 
     @property
     def pending(self) -> Mapping[str, int]:
@@ -168,11 +168,18 @@ class Delivery:
             if task.done() and self._ending is None:
                 task.result()  # a lane ends by itself only through a defect: better no thread than a silent channel
         try:
-            self._pending = await asyncio.to_thread(self._outbox.pending)
+            before, self._pending = self._pending, await asyncio.to_thread(self._outbox.pending)
+            self._wake_lanes(before)
             for channel in self._pending.keys() - self._lanes.keys():
                 await asyncio.to_thread(self._park_all, channel)
         except Retryable as fault:
             _log.error("outbox unavailable", error=describe(fault))
+
+    def _wake_lanes(self, before: Mapping[str, int]) -> None:
+        """Wake those for which something was put down that nobody has said anything of, as for a fallback."""
+        for channel, count in self._pending.items():
+            if channel in self._lanes and count > before.get(channel, 0):
+                self._lanes[channel][0].wake()
 
     def _park_all(self, channel: str) -> None:
         # One after another: of each incident only the first row can be claimed.

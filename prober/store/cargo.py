@@ -51,19 +51,31 @@ class Moving(Spool):
             notices = connection.execute(select(_box).where(_box.c.incident_id.in_(ids)).order_by(_box.c.seq))
             return Cargo(incidents, tuple(dict(row._mapping) for row in notices))
 
-    def unpack(self, cargo: Cargo) -> None:
-        """Take over what another store packed."""
-        notices = [{k: v for k, v in row.items() if k not in _NOT_MOVED} for row in cargo.notices]
+    def unpack(self, cargo: Cargo) -> Cargo:
+        """Take over what another store packed; what of it is here now.
+
+        An incident whose like is not finished here has to wait for the end of that one, and holds nothing else up.
+        """
         with self._writing() as connection:
-            schema.insert_new(connection, _incidents, list(cargo.incidents), ("id",))
+            schema.insert_new(connection, _incidents, list(cargo.incidents))
+            these = schema.among(connection, _incidents.c.id, [row["id"] for row in cargo.incidents])
+            here = set(connection.execute(select(_incidents.c.id).where(these)).scalars())
+            arrived = Cargo(
+                tuple(row for row in cargo.incidents if row["id"] in here),
+                tuple(row for row in cargo.notices if row["incident_id"] in here),
+            )
+            notices = [{k: v for k, v in row.items() if k not in _NOT_MOVED} for row in arrived.notices]
             schema.insert_new(connection, _box, notices, ("id",))
+            return arrived
 
     def let_go(self, cargo: Cargo) -> None:
-        """Drop here what was unpacked there."""
+        """Drop here what was unpacked there, and let what was not be told from here."""
         ids = [row["id"] for row in cargo.incidents]
         with self._writing() as connection:
             connection.execute(delete(_box).where(_box.c.incident_id.in_(ids)))
             connection.execute(delete(_incidents).where(_incidents.c.id.in_(ids)))
+            left = update(_box).where(_box.c.status == schema.PENDING, _box.c.owner == MOVER)
+            connection.execute(left.values(owner="", leased_until=0.0))
 
     def remember(self, key: str, value: Any) -> None:
         """Keep a plain value under ``key``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Iterable, Mapping
@@ -17,6 +18,8 @@ from prober.store.rows import OutboxRow, StoredResult
 PAYLOAD_CHARS = 32_768
 """A result's payload is cut to its phases and outcomes beyond this: one chatty target must not fill the disk."""
 MESSAGE_CHARS = 2_000
+_DAMAGE = (ValueError, TypeError, KeyError, AttributeError)
+"""What reading JSON ends in that is none, or not what was written."""
 
 Word = TypeVar("Word", bound=StrEnum)
 
@@ -95,10 +98,13 @@ def stored_result(row: Row[Any]) -> StoredResult:
     )
 
 
-def state_row(state: Mapping[str, Any], ahead_s: float = 0.0) -> dict[str, Any]:
-    """A state's dict as a row; the store's clock is ``ahead_s`` before that of its writer."""
+def state_row(state: Mapping[str, Any], now: float, ahead_s: float = 0.0) -> dict[str, Any]:
+    """A state's dict as a row; the store's clock says ``now`` and is ``ahead_s`` before that of its writer.
+
+    Stamps of a writer whose clock was put back stand still until it is there again: they must not count for longer.
+    """
     last_at, stale_s = state.get("last_at"), state.get("stale_s")
-    heard_at = None if last_at is None else last_at + ahead_s
+    heard_at = None if last_at is None else min(last_at + ahead_s, now)
     return {
         "check_id": state["check_id"],
         "region": state["region"],
@@ -156,9 +162,18 @@ def incident_row(incident: Incident) -> dict[str, Any]:
 
 
 def incident(row: Row[Any]) -> Incident:
-    """An incident from its row; one that the release before wrote was told at once to all of its channels."""
-    trigger = notice(row.trigger)
-    rest = json.loads(row.payload) if row.payload else {"decided_at": trigger.at, "told_at": trigger.at}
+    """An incident from its row; one that the release before wrote was told at once to all of its channels.
+
+    So was one that is damaged, as far as can be known: it has to end all the same.
+    """
+    try:
+        trigger = notice(row.trigger)
+    except _DAMAGE:
+        trigger = _bare_notice(row)
+    try:
+        rest = {"decided_at": trigger.at, **json.loads(row.payload)}
+    except _DAMAGE:
+        rest = {"decided_at": trigger.at, "told_at": trigger.at}
     known: dict[str, Any] = {name: rest[name] for name in _INCIDENT_REST if name in rest}
     known["spared"] = tuple(known.get("spared", ()))
     known["reminded"] = tuple((channel, at) for channel, at in known.get("reminded", ()))
@@ -179,6 +194,23 @@ def incident(row: Row[Any]) -> Incident:
     )
 
 
+def _bare_notice(row: Row[Any]) -> Notice:
+    return Notice(
+        id=row.id,
+        kind=NoticeKind.TRIGGER,
+        incident_id=row.id,
+        check_id=row.check_id,
+        title=row.check_id,
+        region=row.region,
+        target="",
+        severity="critical",
+        reason=row.reason,
+        message=row.message,
+        since=row.opened_at,
+        at=row.opened_at,
+    )
+
+
 def hush_row(hush: Hush) -> dict[str, Any]:
     """A hush as a row."""
     rest = {"checks": hush.checks, "tags": hush.tags, "reason": hush.reason, "by": hush.by}
@@ -189,6 +221,15 @@ def hush_row(hush: Hush) -> dict[str, Any]:
         "ends_at": hush.ends_at,
         "payload": json.dumps(rest),
     }
+
+
+def hushes(rows: Iterable[Row[Any]]) -> tuple[Hush, ...]:
+    """Hushes from their rows; one that is damaged keeps nobody from hearing."""
+    found = []
+    for row in rows:
+        with contextlib.suppress(*_DAMAGE):
+            found.append(hush(row))
+    return tuple(found)
 
 
 def hush(row: Row[Any]) -> Hush:

@@ -31,7 +31,7 @@ class Decisions(Database):
             # The answer to a COMMIT may be lost on its way; the token tells on the next try that it was done.
             if written == batch.token:
                 return Decision()
-            _put(connection, batch, ahead_s=now - self._wall())
+            _put(connection, batch, now, ahead_s=now - self._wall())
             schema.upsert(connection, schema.meta, [{"key": key, "value": batch.token}])
             return Decision() if decide is None else _decided(connection, decide, scope or Scope(frozenset()), now)
 
@@ -42,11 +42,11 @@ class Decisions(Database):
             return snapshot.take(connection, scope, now, snapshot.surroundings(connection, now))
 
 
-def _put(connection: Connection, batch: Batch, ahead_s: float) -> None:
+def _put(connection: Connection, batch: Batch, now: float, ahead_s: float) -> None:
     runs = [codec.result_row(result, batch.stands_for.get(result.run_id, 1)) for result in batch.results]
     schema.insert_new(connection, schema.results, runs, RUN)
     schema.insert(connection, schema.transitions, [codec.transition_row(t) for t in batch.transitions])
-    schema.upsert(connection, schema.states, [codec.state_row(state, ahead_s) for state in batch.states])
+    schema.upsert(connection, schema.states, [codec.state_row(state, now, ahead_s) for state in batch.states])
     if batch.forgotten:
         key = tuple_(schema.states.c.check_id, schema.states.c.region)
         connection.execute(delete(schema.states).where(key.in_(batch.forgotten)))

@@ -48,7 +48,7 @@ class Hushes(History):
     def hushes(self, now: float) -> tuple[Hush, ...]:
         """Those that have not ended at ``now``, the next to begin last."""
         query = select(schema.hushes).where(schema.hushes.c.ends_at > now).order_by(schema.hushes.c.starts_at)
-        return tuple(codec.hush(row) for row in self._read(query))
+        return codec.hushes(self._read(query))
 
     def signing_key(self) -> bytes:
         """32 random bytes, made once and the same for all who share the store."""

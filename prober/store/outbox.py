@@ -33,6 +33,9 @@ from prober.store.schema import DROPPED, PARKED, PENDING, SENT
 LONGEST_WAIT_S = 3_600.0
 """No delivery is put off for longer: what is due later than that was stamped by a clock that was put back since."""
 
+VIA = "-via-"
+"""In the id of a notice that goes to a fallback, after the id of the one it stands for."""
+
 _box = schema.outbox
 _FREE = {"owner": "", "leased_until": 0.0}
 
@@ -86,7 +89,16 @@ class Outbox(Database):
     def mark_sent(self, notice_id: str, owner: str, detail: str, reference: str = "", at: float | None = None) -> bool:
         """The service took it, and calls it ``reference``."""
         values = {"detail": codec.text(detail), "reference": codec.text(reference), "attempts": _box.c.attempts + 1}
-        return self._settle(notice_id, owner, SENT, at, **values)
+        done_at = self._now() if at is None else at
+        with self._writing() as connection:
+            row = _change(connection, notice_id, owner, status=SENT, done_at=done_at, **values)
+            if row is None:
+                return False
+            notice = codec.notice(row.payload)
+            if notice.kind is NoticeKind.RESOLVE:
+                for instead in _told_instead(connection, notice.incident_id, row.channel):
+                    _tell_instead(connection, notice, instead, "")
+            return True
 
     def drop(self, notice_id: str, owner: str, why: str, at: float | None = None) -> bool:
         """It has become pointless; nothing was sent."""
@@ -106,10 +118,14 @@ class Outbox(Database):
         done_at = self._now() if at is None else at
         with self._writing() as connection:
             row = _change(connection, notice_id, owner, status=PARKED, done_at=done_at, **values)
-            if row is not None and fallback:
-                instead = _instead(codec.notice(row.payload), fallback, note)
-                schema.insert_new(connection, _box, [codec.outbox_values(fallback, instead)], ["id"])
-            return row is not None
+            if row is None:
+                return False
+            notice = codec.notice(row.payload)
+            # Whoever was told of it before, though the route may have another fallback by now, or none.
+            before = _told_instead(connection, notice.incident_id, row.channel)
+            for instead in before or filter(None, [fallback]):
+                _tell_instead(connection, notice, instead, note)
+            return True
 
     def _settle(self, notice_id: str, owner: str, status: str, at: float | None, **values: Any) -> bool:
         done_at = self._now() if at is None else at
@@ -178,14 +194,26 @@ def _reference(other: Any, before: ColumnElement[bool]) -> ScalarSelect[str]:
 
 def _change(connection: Connection, notice_id: str, owner: str, **values: Any) -> Row[Any] | None:
     ours = (_box.c.id == notice_id, _box.c.owner == owner, _is(_box, PENDING))
-    changed = update(_box).where(*ours).values(**_FREE, **values).returning(_box.c.payload)
+    changed = update(_box).where(*ours).values(**_FREE, **values).returning(_box.c.payload, _box.c.channel)
     return connection.execute(changed).first()
 
 
 def _instead(notice: Notice, channel: str, note: str) -> Notice:
     digest = hashlib.blake2s(channel.encode(), digest_size=4).hexdigest()
     remark = "; ".join(filter(None, (notice.note, note)))
-    return replace(notice, id=f"{notice.id}-via-{digest}", note=remark, fallback="")
+    return replace(notice, id=f"{notice.id}{VIA}{digest}", note=remark, fallback="")
+
+
+def _tell_instead(connection: Connection, notice: Notice, channel: str, note: str) -> None:
+    schema.insert_new(connection, _box, [codec.outbox_values(channel, _instead(notice, channel, note))], ["id"])
+
+
+def _told_instead(connection: Connection, incident_id: str, channel: str) -> list[str]:
+    """The channels that were told of the incident because ``channel`` could not be."""
+    query = select(_box.c.id, _box.c.channel).where(_box.c.incident_id == incident_id).order_by(_box.c.seq)
+    rows = connection.execute(query).all()
+    ours = {row.id for row in rows if row.channel == channel}
+    return list(dict.fromkeys(row.channel for row in rows if row.id.rpartition(VIA)[0] in ours))
 
 
 def _to_put_back(id_prefix: str | None) -> Select[tuple[int]]:

@@ -225,8 +225,8 @@ def insert(connection: Connection, table: Table, rows: Rows) -> None:
         connection.execute(table.insert(), list(rows))
 
 
-def insert_new(connection: Connection, table: Table, rows: Rows, keys: Sequence[str]) -> None:
-    """Insert those of ``rows`` that are not there yet by their ``keys``, which are unique."""
+def insert_new(connection: Connection, table: Table, rows: Rows, keys: Sequence[str] | None = None) -> None:
+    """Insert those of ``rows`` that are not there yet by their ``keys``, which are unique; by any that is if None."""
     if rows:
         statement = insert_into(connection, table)
-        connection.execute(statement.on_conflict_do_nothing(index_elements=list(keys)), list(rows))
+        connection.execute(statement.on_conflict_do_nothing(index_elements=keys and list(keys)), list(rows))

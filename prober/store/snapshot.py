@@ -10,12 +10,12 @@ from typing import Any
 import structlog
 from sqlalchemy import ColumnElement, Connection, Row, select, true, union_all
 
-from prober.model import Hush, Incident
+from prober.model import Condition, Hush, Incident
 from prober.store import codec, schema
 from prober.store.rows import Scope, Snapshot, Vote
 
 DAY_S = 86_400.0
-"""A vote that has been stale for longer brings its check into no decision any more."""
+"""A vote that has been stale for longer brings its check into no decision any more, unless that is an alert."""
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 Votes = dict[str, dict[str, Vote]]
@@ -25,7 +25,7 @@ def surroundings(connection: Connection, now: float) -> tuple[tuple[Hush, ...], 
     """The hushes that have not ended, and when each region was last heard of: what no decision changes."""
     hushes = connection.execute(select(schema.hushes).where(schema.hushes.c.ends_at > now)).all()
     regions = connection.execute(select(schema.regions)).all()
-    return tuple(codec.hush(row) for row in hushes), {row.region: row.heard_at for row in regions}
+    return codec.hushes(hushes), {row.region: row.heard_at for row in regions}
 
 
 def take(
@@ -34,7 +34,10 @@ def take(
     """The snapshot of ``scope`` as the transaction of ``connection`` sees it."""
     incidents = _incidents(connection)
     subjects = scope.check_ids | {incident.check_id for incident in incidents}
-    votes = _votes(connection, scope, subjects | ancestors(scope, subjects), now, stale_too=True)
+    # While people are told that nobody looks, what that is about must not drop out of sight: it would seem over.
+    told = any(incident.condition is Condition.UNMONITORED for incident in incidents)
+    stale_since = 0.0 if told else now - DAY_S
+    votes = _votes(connection, scope, subjects | ancestors(scope, subjects), now, stale_since)
     missing = ancestors(scope, votes) - votes.keys() - subjects
     if missing:
         votes |= _votes(connection, scope, missing, now)
@@ -55,22 +58,24 @@ def ancestors(scope: Scope, check_ids: Iterable[str]) -> frozenset[str]:
 
 def _incidents(connection: Connection) -> tuple[Incident, ...]:
     table = schema.incidents
-    query = select(table).where(schema.unfinished).order_by(table.c.opened_at, table.c.id)
+    # Those of a kind that only a later release knows are that one's to decide on.
+    known = table.c.condition.in_([condition.value for condition in Condition])
+    query = select(table).where(schema.unfinished, known).order_by(table.c.opened_at, table.c.id)
     return tuple(codec.incident(row) for row in connection.execute(query))
 
 
 def _votes(
-    connection: Connection, scope: Scope, check_ids: Iterable[str], now: float, *, stale_too: bool = False
+    connection: Connection, scope: Scope, check_ids: Iterable[str], now: float, stale_since: float | None = None
 ) -> Votes:
+    """Those on ``check_ids``, and where there is a ``stale_since``, on all checks with one gone stale after that."""
     table = schema.states
-    stale = select(table.c.check_id).where(
-        table.c.stale_at < now, table.c.stale_at > now - DAY_S, _here(table.c.region, scope)
-    )
+    lately = (table.c.stale_at < now, table.c.stale_at > (now if stale_since is None else stale_since))
+    stale = select(table.c.check_id).where(*lately, _here(table.c.region, scope))
     votes: Votes = {}
     query = select(table).where(schema.among(connection, table.c.check_id, check_ids), _here(table.c.region, scope))
     # Two that each follow an index; joined by OR they would follow none.
     late = select(table).where(table.c.check_id.in_(stale), _here(table.c.region, scope))
-    for row in connection.execute(union_all(query, late) if stale_too else query):
+    for row in connection.execute(query if stale_since is None else union_all(query, late)):
         vote = _vote(row)
         if vote is not None:
             votes.setdefault(vote.check_id, {})[vote.region] = vote

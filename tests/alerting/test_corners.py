@@ -8,7 +8,7 @@ from fakes.town import Town, told_kinds, walk
 
 from prober.alerting import decide
 from prober.alerting.setting import GroupBy
-from prober.model import AlertPolicy, Check, Condition, NoticeKind, Verdict
+from prober.model import AlertPolicy, Check, Condition, Flapping, Hush, HushKind, NoticeKind, Verdict
 from prober.state import State
 
 UP, DOWN, DEGRADED = Verdict.UP, Verdict.DOWN, Verdict.DEGRADED
@@ -170,3 +170,141 @@ def test_thousands_that_recover_at_once_are_decided_before_the_store_loses_patie
         here.write(decision)
         here.now += 30
     assert (here.kinds().count("resolve"), took_s < 2.5) == (5_000, True)
+
+
+class Window:
+    """Maintenance of everything, that counts how often one asks."""
+
+    reason = "move"
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def selects(self, check: Check) -> bool:
+        return True
+
+    def active(self, now: float) -> bool:
+        self.asked += 1
+        return True
+
+
+def test_whether_a_window_is_on_is_found_out_once_for_all_that_is_down() -> None:
+    # With a cron schedule that takes a tenth of a millisecond, and thousands may be down.
+    window = Window()
+    here = town(*(check(f"c{number}") for number in range(20)), more={"windows": (window,)})
+    all_down(here, *here.checks)
+    window.asked = 0
+    decide(here.snapshot(()), here.setting(REGION, {}))
+    assert (window.asked, here.told, len(here.open())) == (1, [], 20)
+
+
+# What a region said by itself.
+
+
+def alone(letters: str, one: Check, check_id: str = "shop") -> Town:
+    """A region whose store is away, after these runs; its incidents as they move over."""
+    here = town(one, prefix="a", more={"spare": True, "note": "quorum: unavailable"})
+    walk(here, letters, check_id)
+    here.incidents = {one.id: replace(one, region=f"{EU} (alone)") for one in here.incidents.values()}
+    return here
+
+
+def together(before: Town, *checks: Check, **more: object) -> Town:
+    here = town(*checks, regions=(EU, US, AP), **more)
+    here.beats, here.now = dict.fromkeys((EU, US, AP), before.now), before.now
+    here.incidents = dict(before.incidents)
+    return here
+
+
+def test_slowness_that_one_region_told_alone_is_not_told_again_and_ends_with_what_all_say() -> None:
+    slow = check(alert=AlertPolicy(down_after=3, up_after=2, degraded=True))
+    before = alone("uggg", slow)
+    assert before.kinds(Condition.DEGRADED) == ["trigger"]
+    here = together(before, slow)
+    everywhere(here, "ggg", times=4)
+    assert here.told == []
+    everywhere(here, "uuu", times=3)
+    assert (here.kinds(), here.open(Condition.DEGRADED)) == (["resolve"], [])
+
+
+def test_what_was_held_back_when_a_region_told_it_alone_is_not_told_again() -> None:
+    here = town(check(tags=("shop",)), regions=(EU, US, AP), more={"grouping": Together(wait=60.0)})
+    here.beats = dict.fromkeys((EU, US, AP), AT)
+    for _ in range(3):
+        everywhere(here, "ddd")
+    assert (here.told, len(here.open())) == ([], 1)
+    here.incidents |= alone("ddd", check()).incidents
+    everywhere(here, "ddd", times=5)
+    assert here.told == []
+    everywhere(here, "uuu", times=3)
+    assert here.kinds() == ["resolve"]
+
+
+def test_an_incident_of_another_prober_keeps_nobody_from_hearing() -> None:
+    # In a store of one's own it is left from when the region had another name.
+    here = town()
+    before = alone("ddd", check())
+    here.incidents = {one.id: replace(one, region="formerly") for one in before.incidents.values()}
+    here.now = before.now
+    walk(here, "ddd")
+    assert here.kinds() == ["trigger"]
+
+
+# Reminders, flapping, dependencies.
+
+
+def test_reminders_that_become_rarer_are_all_sent() -> None:
+    here = town(routes=(Way(("ops",), remind_every=600.0),))
+    walk(here, "d" * 63)
+    assert here.kinds() == ["trigger", *["reminder"] * 3]
+    here.routes = (Way(("ops",), remind_every=1_200.0),)
+    before = dict(here.incidents)
+    walk(here, "d" * 42)
+    assert here.kinds() == ["trigger", *["reminder"] * 4], before
+
+
+def test_a_child_that_flaps_while_its_parent_is_down_is_not_told() -> None:
+    policy = AlertPolicy(down_after=1, up_after=1, flapping=Flapping(changes=4, within="1h", stable="10m"))
+    here = town(check("gateway", alert=STEADY), check("shop", alert=policy, depends_on=("gateway",)))
+    for number in range(24):
+        here.run("gateway", DOWN)
+        here.run("shop", UP if number % 2 else DOWN)
+        here.now += 30
+        here.decide()
+    assert told_kinds(here) == [("gateway", "trigger")]
+
+
+def test_a_check_that_flapped_in_a_silence_does_not_flap_for_ever() -> None:
+    policy = AlertPolicy(down_after=1, up_after=1, flapping=Flapping(changes=4, within="1h", stable="10m"))
+    here = town(check(alert=policy), hushes=[Hush("h", HushKind.SILENCE, AT, AT + 900.0, (), (), "noise")])
+    walk(here, "u" + "du" * 5)
+    # As the recorder does: steady runs and the passing of time are no reason to look at it.
+    here.now += 86_400
+    here.run("shop", DOWN)
+    assert (here.kinds(), here.last().note) == (["trigger"], "")
+    here.run("shop", UP)
+    assert here.kinds() == ["trigger", "resolve"]
+
+
+def test_a_parent_that_fails_elsewhere_only_does_not_explain_its_child() -> None:
+    family = (check("gateway", alert=STEADY), check("shop", alert=STEADY, depends_on=("gateway",)))
+    here = town(*family, regions=(EU, US, AP), beats=dict.fromkeys((EU, US, AP), AT))
+    for _ in range(12):
+        everywhere(here, "uud", "gateway")
+        everywhere(here, "ddd", "shop")
+    assert here.kinds(Condition.DOWN) == ["trigger"]
+
+
+def test_names_that_no_configuration_would_take_end_no_decision() -> None:
+    # A region may be named by the environment alone; what is stored may be another release's.
+    region = "Europe (West) " + "x" * 100
+    here = town(regions=(region,), beats={region: AT})
+    walk(here, "ddd", region=region)
+    (one,) = here.open()
+    here.incidents = {
+        "a": replace(one, id="a", check_id="a shop", notice=replace(one.notice, tags=("a tag",))),
+        "b": replace(one, id="b", check_id="disk", condition=Condition.PROBER),
+    }
+    here.now += 300
+    here.decide(region=region)
+    assert here.incidents["a"].finished

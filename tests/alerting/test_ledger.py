@@ -44,7 +44,8 @@ class Desk:
 
     def __init__(self, store: Distant, spare: Store, clock: MovedClock, checks: list[Check]) -> None:
         self.clock, self.store, self.spare = clock, store, spare
-        around = Surroundings(on_state=lambda *_: None, on_notices=lambda _: None)
+        self.woken: list[bool] = []
+        around = Surroundings(on_state=lambda *_: None, on_notices=self.woken.append)
         self.recorder = Recorder(store, spare, REGION, around, clock=clock)
         self.recorder._thread.start = lambda: None  # type: ignore[method-assign]
         self.recorder.start(Roster.of(checks, (Way(("ops",)),)))
@@ -177,3 +178,87 @@ def test_a_store_that_comes_and_goes_costs_nothing(tmp_path: Path, times: int) -
         assert [kind for kind, _ in about_shop(here.told())] == ["trigger", "resolve"] * times
         assert len(here.store.results("shop", 100)) == 1 + times * 7
         assert here.recorder.dropped == {}
+
+
+def test_what_another_region_or_an_earlier_process_told_is_not_told_again_while_the_store_is_away(
+    tmp_path: Path,
+) -> None:
+    with desk(tmp_path) as here:
+        for _ in range(4):
+            here.run(check(), DOWN)
+        # As another that has decided none of it: only the store tells it who knows.
+        other = Desk(here.store, here.spare, here.clock, [check()])
+        other.pass_time(30.0)
+        other.lose()
+        for verdict in (UP, UP, DOWN, DOWN, DOWN):
+            other.run(check(), verdict)
+        assert about_shop(other.told()) == [("trigger", "")]
+
+
+def test_an_outage_over_two_absences_of_the_store_holds_up_nothing_else(tmp_path: Path) -> None:
+    with desk(tmp_path, check(), check("api")) as here:
+        here.run(check("api"), UP)
+        here.lose()
+        for _ in range(4):
+            here.run(check("shop"), DOWN)
+        here.regain()
+        here.lose()
+        for verdict in (UP, UP, DOWN, DOWN, DOWN):
+            here.run(check("shop"), verdict)
+            here.run(check("api"), DOWN)
+        here.regain()
+        assert {one.check_id for one in here.spare.open_incidents()} <= {"shop"}
+        for _ in range(3):
+            here.run(check("shop"), UP)
+            here.run(check("api"), UP)
+        here.pass_time(30.0)
+        told = [(check_id, kind) for check_id, kind, _ in here.told() if check_id != "prober"]
+        assert sorted(told) == [(name, kind) for name in ("api", "shop") for kind in ("resolve", "trigger")]
+        assert here.store.open_incidents() == here.spare.open_incidents() == ()
+
+
+def test_a_silence_that_was_ended_is_over_also_while_the_store_is_away(tmp_path: Path) -> None:
+    with desk(tmp_path) as here:
+        here.store.add_hush(Hush("h", HushKind.SILENCE, AT, AT + 36_000.0, ("shop",), (), "known"))
+        here.run(check(), UP)
+        here.lose()
+        here.run(check(), UP)
+        here.regain()
+        here.store.end_hush("h", here.clock.wall())
+        here.run(check(), UP)
+        here.lose()
+        for _ in range(4):
+            here.run(check(), DOWN)
+        assert about_shop(here.told()) == [("trigger", "store")]
+
+
+def test_a_commit_whose_answer_was_lost_is_sent_at_once_all_the_same(tmp_path: Path) -> None:
+    with desk(tmp_path) as here:
+        for _ in range(2):
+            here.run(check(), DOWN)
+        commit = here.store.commit
+
+        def unanswered(*args: Any, **more: Any) -> Any:
+            here.store.commit = commit  # type: ignore[method-assign]
+            commit(*args, **more)
+            raise StoreFault("the connection was closed")
+
+        here.store.commit = unanswered  # type: ignore[method-assign]
+        here.run(check(), DOWN)
+        assert about_shop(here.told()) == [("trigger", "")]
+        assert here.woken == [False]
+
+
+def test_a_run_that_no_store_took_is_as_if_it_had_not_been(tmp_path: Path) -> None:
+    with desk(tmp_path) as here:
+        here.run(check(), UP)
+        here.lose()
+        here.run(check(), UP)
+        commit = here.spare.commit
+        here.spare.commit = lambda *_: here.store._reach()  # type: ignore[method-assign,assignment]
+        for _ in range(3):
+            here.run(check(), DOWN)
+        here.spare.commit = commit  # type: ignore[method-assign]
+        for _ in range(3):
+            here.run(check(), DOWN)
+        assert about_shop(here.told()) == [("trigger", "store")]

@@ -39,7 +39,7 @@ class Prober:
     def pid(self) -> int:
         return self._process.pid
 
-    def wait_for(self, pattern: str, within_s: float = 20.0, after: int = 0) -> re.Match[str]:
+    def wait_for(self, pattern: str, within_s: float = 50.0, after: int = 0) -> re.Match[str]:
         """The first match of ``pattern`` in a line of the log from number ``after`` on."""
 
         def found() -> re.Match[str] | None:
@@ -54,7 +54,7 @@ class Prober:
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
-    def end(self, within_s: float = 20.0) -> int:
+    def end(self, within_s: float = 50.0) -> int:
         """Wait for the process; its exit code."""
         code = self._process.wait(within_s)
         self._reader.join()

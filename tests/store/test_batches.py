@@ -8,8 +8,9 @@ import pytest
 from fakes.alerts import AT, REGION, check, run, runs
 from fakes.storing import TRANSITION, addressed, always, batch, decided, incident, state
 
+from prober.clock import MovedClock
 from prober.model import Artifact, Observation, Step, Verdict
-from prober.store import Batch, Decision, Snapshot, Store, StoreFault
+from prober.store import Batch, Decision, Scope, Snapshot, Store, StoreFault
 from prober.store.codec import PAYLOAD_CHARS
 
 
@@ -142,3 +143,10 @@ def faults_of(tasks: list[Callable[[], None]]) -> list[BaseException]:
     for thread in threads:
         thread.join()
     return faults
+
+
+def test_nothing_is_heard_later_than_now_also_after_a_clock_was_put_back(store: Store, clock: MovedClock) -> None:
+    # Stamps never go backwards: those of the hour that was taken back go on from its end.
+    store.commit(batch(states=(state(last_at=AT + 3_600),)))
+    vote = store.look(Scope(frozenset({"shop"}))).votes["shop"][REGION]
+    assert (vote.heard_at, vote.stale_at) == (AT, AT + 60)

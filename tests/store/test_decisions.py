@@ -138,6 +138,7 @@ def test_the_snapshot_holds_checks_in_scope_in_trouble_or_gone_quiet_and_what_th
     states |= {"quiet": state("quiet"), "long-quiet": state("long-quiet", last_at=AT - 90_000)}
     del states["never-stale"]["stale_s"]
     there = state("quiet", "us", last_at=AT + 100)
+    clock.set_wall(AT + 100)
     store.commit(batch(states=(*states.values(), there)))
     decided(store, incidents=(incident("1", "failing"),), standings={name: {"of": name} for name in names})
     clock.set_wall(AT + 101)
@@ -148,6 +149,16 @@ def test_the_snapshot_holds_checks_in_scope_in_trouble_or_gone_quiet_and_what_th
     assert set(snapshot.votes["quiet"]) == {REGION, "us"}
     assert snapshot.votes["quiet"][REGION].stale_at == AT + 60
     assert store.look(Scope(frozenset({"never-stale"}))).votes["never-stale"][REGION].stale_at == math.inf
+
+
+def test_a_check_that_is_not_looked_at_is_not_forgotten_while_people_are_told_so(
+    store: Store, clock: MovedClock
+) -> None:
+    store.commit(batch(states=(state(),)))
+    clock.set_wall(AT + 3 * 86_400)
+    assert set(store.look(NOWHERE).votes) == set()
+    decided(store, incidents=(incident("1", "unmonitored", region="", condition=Condition.UNMONITORED),))
+    assert set(store.look(NOWHERE).votes) == {"shop"}
 
 
 def test_a_scope_of_one_region_sees_neither_the_votes_nor_the_standings_of_others(
@@ -193,6 +204,25 @@ def test_a_damaged_state_or_standing_costs_no_other(store: Store) -> None:
     snapshot = store.look(Scope(frozenset({"shop", "b"})))
     assert set(snapshot.votes) == set(snapshot.standings) == {"shop"}
     assert store.states() == (state(),)
+
+
+def test_a_damaged_incident_goes_on_as_far_as_it_can_be_read_and_a_damaged_hush_silences_nobody(store: Store) -> None:
+    decided(store, incidents=(incident(),))
+    store.add_hush(Hush("h", HushKind.SILENCE, AT, AT + 60, ("shop",)))
+    with store._writing() as connection:
+        connection.exec_driver_sql("UPDATE incidents SET payload = '{', \"trigger\" = '[]'")
+        connection.exec_driver_sql("UPDATE hushes SET payload = '{'")
+    snapshot = store.look(NOWHERE)
+    (found,) = snapshot.incidents
+    assert (found.id, found.channels, found.told_at, found.notice.check_id) == ("5f2b", ("ops", "hook"), AT, "shop")
+    assert (snapshot.hushes, store.hushes(AT), store.open_incidents()) == ((), (), (found,))
+
+
+def test_an_incident_of_a_kind_that_only_a_later_release_knows_is_left_to_that(store: Store) -> None:
+    decided(store, incidents=(incident(), incident("77", condition=Condition.PARTIAL)))
+    with store._writing() as connection:
+        connection.exec_driver_sql("UPDATE incidents SET condition = 'haunted' WHERE id = '77'")
+    assert [one.id for one in store.look(NOWHERE).incidents] == ["5f2b"]
 
 
 def test_a_notice_that_is_there_already_is_not_written_again(store: Store) -> None:

@@ -224,3 +224,21 @@ def test_eight_who_claim_at_once_never_hold_the_same_and_keep_the_order_of_each_
     assert set(taken.values()) == {1}
     assert len(taken) == len(incidents) * len(kinds)
     assert set(map(tuple, order.values())) == {kinds}
+
+
+def test_whoever_was_told_instead_hears_of_the_end_whatever_the_route_says_by_then(store: Store) -> None:
+    tell(store, TRIGGERED, RESOLVED)
+    claimed(store)
+    store.park("5f2b-trigger-ops", "me", "404", "mail", "ops could not be told")
+    claimed(store)
+    store.park("5f2b-resolve-ops", "me", "the notice before it was never delivered", "")
+    assert [row.notice.kind for row in reversed(store.outbox()) if row.channel == "mail"] == [TRIGGERED, RESOLVED]
+
+
+def test_whoever_was_told_instead_hears_of_the_end_also_when_the_channel_is_well_again(store: Store) -> None:
+    tell(store, TRIGGERED, REMINDED, RESOLVED)
+    send(store)
+    claimed(store)
+    store.park("5f2b-reminder-ops", "me", "401", "mail", "ops could not be told")
+    send(store)
+    assert [row.notice.kind for row in reversed(store.outbox()) if row.channel == "mail"] == [REMINDED, RESOLVED]
