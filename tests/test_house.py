@@ -17,7 +17,7 @@ ROWS = [
     ("curl", "judge"),
     ("journey",),
     SHELVES,
-    ("schedule", "state", "delivery", "store", "selfwatch"),
+    ("schedule", "shard", "state", "delivery", "store", "selfwatch"),
     ("config",),
     ("engine", "alerting", "web", "render", "demo"),
     ("app",),

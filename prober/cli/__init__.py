@@ -96,7 +96,13 @@ def run(targets: tuple[str, ...], config_path: Path | None, **options: Any) -> N
 @click.option(
     "--listen", metavar="HOST:PORT", envvar="PROBER_LISTEN", help="Where the web side listens, over web.listen."
 )
-def serve(config_path: Path | None, region: str | None, listen: str | None) -> None:
+@click.option(
+    "--shard",
+    metavar="I/N",
+    envvar="PROBER_SHARD",
+    help="Run the I-th of N parts of the checks, from 0; auto/N takes I from the host's name, as of a StatefulSet.",
+)
+def serve(config_path: Path | None, region: str | None, listen: str | None, shard: str | None) -> None:
     """Run checks on their schedule, with metrics and alerts.
 
     Several regions in the file need one to be chosen, by --region or PROBER_REGION.
@@ -106,7 +112,7 @@ def serve(config_path: Path | None, region: str | None, listen: str | None) -> N
     from prober.app.serve import ServeOptions, serve_until_told
 
     path = config_file(config_path)
-    asyncio.run(serve_until_told(path, ServeOptions(region=region, listen=listen, environ=os.environ)))
+    asyncio.run(serve_until_told(path, ServeOptions(region=region, shard=shard, listen=listen, environ=os.environ)))
 
 
 @cli.command()
