@@ -9,7 +9,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 export PYTHON
 bin := .venv/bin
 
-.PHONY: help setup run test test-all lint types format lock docs bench-vitals image clean
+.PHONY: help setup run test test-all lint types format lock docs bench bench-quick bench-vitals image clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -42,6 +42,12 @@ lock: setup ## Write the lock files anew (newer versions: make lock UPGRADE=--up
 
 docs: setup ## Write the generated reference
 	$(bin)/python scripts/reference.py
+
+bench: setup ## Measure cost, truth, start, scrape, memory and scale; write docs/performance.md's table
+	$(bin)/python bench/all.py
+
+bench-quick: setup ## Run every bench shortly, to see that it works
+	$(bin)/python bench/all.py --quick
 
 bench-vitals: setup ## Hold the vitals against web-vitals and CDP on the fixture pages
 	$(bin)/python bench/vitals.py
