@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
@@ -59,3 +59,7 @@ class Strict(BaseModel):
     """The ground of every model a user writes: unknown keys are errors, nothing is coerced, nothing changes later."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+
+    def __deepcopy__(self, _: dict[int, Any] | None = None) -> Self:
+        # pydantic copies a default for everyone who leaves it at that; what never changes may be the same for all.
+        return self
