@@ -9,7 +9,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 export PYTHON
 bin := .venv/bin
 
-.PHONY: help setup run test test-all lint types format lock docs chaos detection bench-vitals image clean
+.PHONY: help setup run test test-all lint types format lock docs chaos detection bench bench-quick bench-vitals image clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -48,6 +48,12 @@ chaos: setup ## Kill the prober a hundred times, and hold what was told against 
 
 detection: setup ## Hold the time from an outage to its notice against the bound
 	$(bin)/python bench/detection.py
+
+bench: setup ## Measure cost, truth, start, scrape, memory and scale; write docs/performance.md's table
+	$(bin)/python bench/all.py
+
+bench-quick: setup ## Run every bench shortly, to see that it works
+	$(bin)/python bench/all.py --quick
 
 bench-vitals: setup ## Hold the vitals against web-vitals and CDP on the fixture pages
 	$(bin)/python bench/vitals.py

@@ -11,9 +11,7 @@ ProberFault
 
 from __future__ import annotations
 
-import asyncio
 import errno
-import ssl
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,6 +106,9 @@ def classify_verification(code: int) -> Reason:
 
 def classify(fault: BaseException) -> Reason:
     """The reason behind an exception met while talking to a target; ``internal`` for what is none of its doing."""
+    import asyncio  # here: the command line names faults too, and both take a while
+    import ssl
+
     if isinstance(fault, ProbeError):
         return fault.reason
     if isinstance(fault, ssl.SSLCertVerificationError):

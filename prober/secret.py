@@ -141,13 +141,31 @@ def _mask_pair(pair: str) -> str:
 
 def secrets_in(value: Any) -> list[Secret]:
     """Every Secret inside ``value``: pydantic models, dicts, lists and tuples are searched."""
+    found: list[Secret] = []
+    _gather(value, found, set())
+    return found
+
+
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
+
+def _gather(value: Any, found: list[Secret], seen: set[int]) -> None:
+    kind = type(value)
+    # Ten thousand checks are mostly plain values, and what they leave to its default is one object for all.
+    if kind in _PLAIN or id(value) in seen:
+        return
     if isinstance(value, Secret):
-        return [value]
+        found.append(value)
+        return
+    seen.add(id(value))
+    parts: Iterable[Any] = ()
     if isinstance(value, dict):
-        return [s for item in value.values() for s in secrets_in(item)]
-    if isinstance(value, list | tuple | set | frozenset):
-        return [s for item in value for s in secrets_in(item)]
-    if hasattr(value, "__pydantic_fields__"):
-        derived = value.derived_secrets() if hasattr(value, "derived_secrets") else []
-        return [*derived, *(s for name in value.__pydantic_fields__ for s in secrets_in(getattr(value, name)))]
-    return []
+        parts = value.values()
+    elif isinstance(value, list | tuple | set | frozenset):
+        parts = value
+    elif hasattr(kind, "__pydantic_fields__"):
+        if hasattr(kind, "derived_secrets"):
+            found += value.derived_secrets()
+        parts = value.__dict__.values()
+    for part in parts:
+        _gather(part, found, seen)

@@ -17,7 +17,7 @@ ROWS = [
     ("curl", "judge"),
     ("journey",),
     SHELVES,
-    ("schedule", "state", "delivery", "store", "selfwatch"),
+    ("schedule", "shard", "state", "delivery", "store", "selfwatch"),
     ("config",),
     ("engine", "alerting", "web", "render", "demo"),
     ("app",),
@@ -87,14 +87,21 @@ def loaded_by(code: str) -> set[str]:
         ("import prober", {"playwright", "boto3", "sqlalchemy", "alembic", "psycopg", "pydantic", "starlette"}),
         (
             "import prober.cli",
-            {"playwright", "boto3", "sqlalchemy", "alembic", "psycopg", "starlette", "pycurl", "httpx"},
+            {"playwright", "boto3", "sqlalchemy", "alembic", "psycopg", "starlette", "pycurl", "httpx"}
+            | {"pydantic", "asyncio", "ssl", "structlog", "rich"},
         ),
         (
             "from pathlib import Path; from prober.config import load; load(Path('probes.yaml'), {}, lenient=True)",
-            {"playwright", "boto3", "sqlalchemy", "alembic", "psycopg", "starlette"},
+            {"playwright", "boto3", "sqlalchemy", "alembic", "psycopg", "starlette"}
+            | {"httpx", "structlog", "rich", "cryptography", "jinja2", "opentelemetry"},
         ),
+        (
+            "import prober.app.once",
+            {"playwright", "boto3", "sqlalchemy", "alembic", "psycopg", "starlette", "jinja2", "uvicorn"},
+        ),
+        ("import prober.app.serve", {"playwright", "boto3", "psycopg", "opentelemetry"}),
     ],
-    ids=["the package", "the command line", "a validated config"],
+    ids=["the package", "the command line", "a validated config", "a run", "serve"],
 )
 def test_nothing_heavy_is_imported_before_it_is_used(code: str, absent: set[str]) -> None:
     assert not absent & loaded_by(code)

@@ -171,9 +171,11 @@ def _review_removed(docket: Docket) -> None:
 def _review_prober(docket: Docket) -> None:
     """What is about no check: this prober's own troubles, regions that fell silent, checks nobody looks at."""
     setting, now = docket.setting, docket.now
-    _follow(docket, subject(PROBER), Condition.PROBER, setting.own, _trouble(setting, now))
+    _follow(docket, subject(PROBER), Condition.PROBER, setting.ourselves, _trouble(setting, now))
     if not setting.spare:
-        _follow(docket, subject(PROBER), Condition.PROBER, setting.region + ALONE, Ended(now))
+        _follow(docket, subject(PROBER), Condition.PROBER, setting.ourselves + ALONE, Ended(now))
+    if setting.shared:  # whoever had all of the region before is no more
+        _follow(docket, subject(PROBER), Condition.PROBER, setting.region, Ended(now))
     if not setting.regions:
         return
     for region, heard_at in docket.snapshot.regions.items():

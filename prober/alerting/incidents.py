@@ -88,7 +88,7 @@ def _open(signal: Signal, check: Check, condition: Condition, setting: Setting, 
     incident = Incident(
         id=identity,
         check_id=check.id,
-        region=setting.own if check.id == PROBER else setting.scope,
+        region=setting.ourselves if check.id == PROBER else setting.scope,
         condition=condition,
         reason=signal.reason,
         message=notice.message,

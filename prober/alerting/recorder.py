@@ -20,6 +20,7 @@ from prober.alerting.setting import SILENT_AFTER_S, Grouping, Route, Setting, Si
 from prober.clock import Clock, SystemClock, iso
 from prober.faults import describe
 from prober.model import Check, Condition, Incident, Result, Transition, Verdict
+from prober.shard import WHOLE, Shard
 from prober.state import State
 from prober.store import Batch, Decision, Scope, Snapshot, Store
 
@@ -54,6 +55,8 @@ class Roster:
     channels: tuple[str, ...] = ()
     """Who hears of the prober's own troubles, whatever the routes say."""
     silent_after_s: float = SILENT_AFTER_S
+    shard: Shard = WHOLE
+    """Which part of this region's checks is this prober's."""
 
     @classmethod
     def of(
@@ -67,6 +70,7 @@ class Roster:
         grouping: Grouping | None = None,
         channels: Sequence[str] = (),
         silent_after_s: float = SILENT_AFTER_S,
+        shard: Shard = WHOLE,
     ) -> Roster:
         """The roster of the checks that run ``here``, among all ``checks`` of all ``regions``."""
         ours = {check.id: check for check in here}
@@ -81,6 +85,7 @@ class Roster:
             _ancestors(known),
             tuple(channels),
             silent_after_s,
+            shard,
         )
 
 
@@ -163,7 +168,9 @@ class Recorder:
         self._ledger.open()
         current = self._ledger.spare if self._ledger.away else self._ledger.store
         states = map(_state, current.states())
-        self._states = {state.check_id: state for state in states if state.region == self._region}
+        # What is not here any more will be forgotten: another shard's checks are not this one's to forget.
+        ours = (state for state in states if state.region == self._region and roster.shard.owns(state.check_id))
+        self._states = {state.check_id: state for state in ours}
         self.configure(roster)
         for check_id in roster.here & self._states.keys():
             self._around.on_state(check_id, self._states[check_id])
@@ -281,6 +288,7 @@ class Recorder:
             troubles["store"] = "the store is away: results are spooled, alerts go by this region's own view"
         return Setting(
             region=self._region,
+            name=roster.shard.name(self._region),
             checks=roster.checks if together else {name: roster.checks[name] for name in roster.here},
             routes=roster.routes,
             channels=roster.channels,

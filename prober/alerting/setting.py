@@ -139,6 +139,8 @@ class Setting:
     """By check id and condition: channels that know of it from elsewhere."""
     absent_from: float = 0.0
     """Since when the store was away the last time; a region that was not there since may have seen other things."""
+    name: str = ""
+    """What this prober's own troubles go by, where several share its region; its region's name where missing."""
     note: str = ""
     """What every notice says of how this view came about."""
     links: Callable[[Incident], tuple[tuple[str, str], ...]] = lambda _: ()
@@ -154,9 +156,20 @@ class Setting:
         """The name under which this region has incidents; another while the store is away, so that none is mixed up."""
         return self.region + ALONE if self.spare else self.region
 
+    @property
+    def shared(self) -> bool:
+        """Whether this region's checks are spread over several probers."""
+        return self.name not in ("", self.region)
+
+    @property
+    def ourselves(self) -> str:
+        """The name under which this prober's own troubles are incidents: those of another shard are not its own."""
+        name = self.name or self.region
+        return name + ALONE if self.spare else name
+
     def concerns(self, incident: Incident) -> bool:
         """Whether decisions made here are about ``incident``: another prober's is not, unless all decide together."""
-        return bool(self.regions) or incident.region.removesuffix(ALONE) == self.region
+        return bool(self.regions) or incident.region.removesuffix(ALONE) in (self.region, self.name or self.region)
 
     def expected(self, check: Check) -> tuple[str, ...]:
         """The regions whose votes count for ``check``."""

@@ -11,7 +11,7 @@ from importlib import import_module
 import structlog
 
 from prober.alerting import Recorder, Roster, Surroundings
-from prober.app.targets import in_region
+from prober.app.targets import Place
 from prober.app.troubles import Troubles
 from prober.clock import Clock
 from prober.config import Config, Loaded
@@ -37,7 +37,7 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 class Alarm:
     """Takes results, and sees to it that people are told of them."""
 
-    region: str
+    place: Place
     clock: Clock
     troubles: Troubles
     on_state: Callable[[str, State], None]
@@ -66,7 +66,7 @@ class Alarm:
         self.recorder = Recorder(
             self.store,
             self.spare,
-            self.region,
+            self.place.region,
             Surroundings(
                 on_state=self.on_state,
                 on_notices=self._on_notices,
@@ -169,14 +169,15 @@ class Alarm:
     def _roster(self, config: Config) -> Roster:
         enabled = [check for check in config.checks if check.enabled]
         return Roster.of(
-            [check for check in enabled if in_region(check, self.region)],
+            [check for check in enabled if self.place.runs(check)],
             config.routes,
             checks=enabled,
-            regions=(config.regions or (self.region,)) if self.store.shared else (),
+            regions=(config.regions or (self.place.region,)) if self.store.shared else (),
             windows=config.maintenance,
             grouping=config.grouping,
             channels=config.selfwatch.channels,
             silent_after_s=config.selfwatch.silent_after,
+            shard=self.place.shard,
         )
 
     # Called in the recorder's thread.
@@ -184,7 +185,7 @@ class Alarm:
     def _troubles(self) -> Mapping[str, str]:
         found = self.troubles.current()
         if self._twin:
-            found["twin"] = f"another prober runs as region {self.region} on the same store"
+            found["twin"] = f"another prober runs as region {self.place.name} on the same store"
         return found
 
     def _beat(self) -> None:
@@ -194,10 +195,16 @@ class Alarm:
         try:
             self._key = self._key or self.store.signing_key()
             if self.store.shared:
-                self._twin = not self.store.beat(self.region, self._instance, REGION_LEASE_S)
+                self._twin = not self._take_region()
             self._beaten_at = now
         except StoreFault as fault:
             _log.debug("the region's sign of life was not taken", error=describe(fault))
+
+    def _take_region(self) -> bool:
+        """Renew the lease on the region, or on the part of it that is this prober's."""
+        place = self.place
+        shard = place.name if place.name != place.region else None
+        return self.store.beat(place.region, self._instance, REGION_LEASE_S, shard=shard)
 
     def _on_beat(self, back: bool) -> None:
         if back:

@@ -15,7 +15,7 @@ from prober.curl import Curl
 from prober.engine import Engine
 from prober.faults import ConfigFault
 from prober.model import Check, Observation
-from prober.net import Net
+from prober.net import Net, prepare
 from prober.probes import KINDS, Context, Probe
 from prober.secret import Redactor
 from prober.sinks import SINKS, Sink, SinkSpec
@@ -46,6 +46,7 @@ async def open_engine(
 ) -> AsyncIterator[Engine]:
     """An engine that can run ``kinds``; what they need between runs is opened here and closed at the end."""
     async with AsyncExitStack() as stack:
+        prepare()
         net = Net()
         stack.push_async_callback(net.close)
         probes = await _open_probes(stack, loaded.config, loaded.base, kinds, environ)

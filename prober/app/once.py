@@ -15,7 +15,6 @@ from rich.live import Live
 
 from prober.app.artifacts import Archive, kept_of, write_index
 from prober.app.assemble import open_engine, open_sink, redactor_for, require_resolved
-from prober.app.exhibits import exhibit_of
 from prober.app.logs import configure_logs
 from prober.app.settings import parse_settings
 from prober.app.targets import choose_region, select
@@ -25,7 +24,6 @@ from prober.engine import Engine
 from prober.faults import UserFault
 from prober.model import Check, Result
 from prober.render.junit import junit
-from prober.render.report import html_report
 from prober.render.results import document, exit_code
 from prober.render.terminal import console as open_console
 from prober.render.terminal import line, progress, report
@@ -156,6 +154,9 @@ def _write(results: Sequence[Result], duration_s: float, options: RunOptions) ->
 
 
 def _write_report(results: Sequence[Result], duration_s: float, path: Path, redactor: Redactor) -> None:
+    from prober.app.exhibits import exhibit_of  # templates are not quick to load, and few runs want a report
+    from prober.render.report import html_report
+
     titles = {result.check.id: result.check.title or "" for result in results}
     exhibits = [exhibit_of(result, redactor) for result in results]
     text = html_report(document(results, duration_s), titles, exhibits)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ import structlog
 from prober.app.assemble import redactor_for
 from prober.app.logs import configure_logs
 from prober.app.service import Service
-from prober.app.targets import choose_region
+from prober.app.targets import Place, choose_region, choose_shard
 from prober.clock import SystemClock
 from prober.config import Loaded, load, parse_listen
 from prober.faults import ConfigFault, UserFault
@@ -42,6 +44,8 @@ class ServeOptions:
 
     environ: Mapping[str, str]
     region: str | None = None
+    shard: str | None = None
+    """I/N or auto/N."""
     listen: str | None = None
     on_started: Callable[[Started], None] = lambda _: None
     on_result: Callable[[Result], None] = lambda _: None
@@ -49,8 +53,10 @@ class ServeOptions:
 
 async def serve_until_told(path: Path, options: ServeOptions) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP and a changed file reload. Raises UserFault when it cannot start."""
+    gc.disable()  # ten thousand checks are built, of which nothing is garbage
     loaded = load(path, options.environ, lenient=False)
     region = choose_region(loaded.config.regions, options.region, options.environ, first=False)
+    place = Place(region, choose_shard(options.shard, socket.gethostname()))
     try:
         host, port = parse_listen(options.listen or loaded.config.web.listen)
     except ValueError as error:
@@ -58,13 +64,16 @@ async def serve_until_told(path: Path, options: ServeOptions) -> None:
     configure_logs(redactor_for(loaded), loaded.config.logs.format, loaded.config.logs.level)
     raise_descriptor_limit()
     sys.setswitchinterval(SWITCH_S)
-    service = Service(region, options.environ, SystemClock(), options.on_result)
+    service = Service(place, options.environ, SystemClock(), options.on_result)
     told, reload = asyncio.Event(), asyncio.Event()
     _listen_to_signals(told, reload)
     try:
         await service.start(loaded, host, port)
+        # What is there now stays: looking through it again and again would hold up probes for a tenth of a second.
+        gc.freeze()
+        gc.enable()
         options.on_started(Started(service.url, service.checks))
-        _log.info("serving", url=service.url, region=region, checks=len(service.checks))
+        _log.info("serving", url=service.url, region=place.name, checks=len(service.checks))
         await _until_told(told, _reload_when_changed(path, loaded, options, service, reload), service.watch())
     finally:
         await service.stop()

@@ -17,7 +17,7 @@ from prober.app.assemble import open_engine, open_sink, redactor_for
 from prober.app.logs import configure_logs
 from prober.app.pools import pools_of
 from prober.app.replies import StoreReplies
-from prober.app.targets import in_region
+from prober.app.targets import Place
 from prober.app.telemetry import Reloads, SelfMetrics, registry_of
 from prober.app.troubles import Troubles
 from prober.app.upkeep import keep_tidy
@@ -54,7 +54,7 @@ class _Engines:
 class Service:
     """One prober in one region."""
 
-    region: str
+    place: Place
     environ: Mapping[str, str]
     clock: Clock
     on_result: Callable[[Result], None]
@@ -67,6 +67,11 @@ class Service:
     _heartbeat_task: asyncio.Task[None] | None = None
     _closing: set[asyncio.Task[None]] = field(default_factory=set)
     _ending: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    @property
+    def region(self) -> str:
+        """Where it runs."""
+        return self.place.region
 
     @property
     def url(self) -> str:
@@ -86,7 +91,7 @@ class Service:
         self._exposition = Exposition(config.job, self.region)
         self._egress = Egress(config.selfwatch.egress, self.clock)
         self._troubles = Troubles(self.clock, lambda: self._egress, lambda: self._alarm.broken())
-        self._alarm = Alarm(self.region, self.clock, self._troubles, self._hand_over_state)
+        self._alarm = Alarm(self.place, self.clock, self._troubles, self._hand_over_state)
         self._alarm.open(loaded)
         self._ending.callback(self._alarm.shut)
         self._reloads = Reloads(loaded.digest, True, self.clock.wall())
@@ -215,7 +220,7 @@ class Service:
     def _adopt(self, loaded: Loaded) -> None:
         """Checks, sinks and the heartbeat of ``loaded`` from now on."""
         self._loaded = loaded
-        self.checks = tuple(check for check in loaded.config.checks if in_region(check, self.region))
+        self.checks = tuple(check for check in loaded.config.checks if self.place.runs(check))
         before, self._known = self._known, {check.id: check for check in self.checks}
         for gone in before.keys() - self._known.keys():
             self._exposition.remove(gone)
@@ -257,7 +262,7 @@ class Service:
 
     def _engine_key(self, loaded: Loaded) -> object:
         config = loaded.config
-        kinds = frozenset(check.kind for check in config.checks if in_region(check, self.region))
+        kinds = frozenset(check.kind for check in config.checks if self.place.runs(check))
         return kinds, config.browser, config.concurrency, config.artifacts, frozenset(loaded.secrets)
 
     async def _open_engines(self, loaded: Loaded) -> _Engines:
@@ -266,7 +271,7 @@ class Service:
         engine = await resources.enter_async_context(
             open_engine(
                 loaded,
-                {check.kind for check in loaded.config.checks if in_region(check, self.region)},
+                {check.kind for check in loaded.config.checks if self.place.runs(check)},
                 self.region,
                 self.clock,
                 self.environ,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from prober.config import Loaded, make_check
 from prober.faults import UserFault
 from prober.journey import read_journeys
 from prober.model import Check
+from prober.shard import WHOLE, Shard, parse_shard
 
 _PLACE = re.compile(r"[A-Za-z0-9.-]+:\d+")
 _URL = re.compile(r"(https?|tcp)://", re.IGNORECASE)
@@ -43,6 +45,33 @@ def choose_region(regions: Sequence[str], asked: str | None, environ: Mapping[st
 def in_region(check: Check, region: str) -> bool:
     """Whether ``check`` runs in ``region``."""
     return check.enabled and (check.regions is None or region in check.regions)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a prober runs, and which part of what runs there is its own."""
+
+    region: str
+    shard: Shard = WHOLE
+
+    @property
+    def name(self) -> str:
+        """What it is called among all."""
+        return self.shard.name(self.region)
+
+    def runs(self, check: Check) -> bool:
+        """Whether ``check`` is one of its own."""
+        return in_region(check, self.region) and self.shard.owns(check.id)
+
+
+def choose_shard(asked: str | None, hostname: str) -> Shard:
+    """The shard ``asked`` for, by number or by the name of the host; all there is when it is None."""
+    if not asked:
+        return WHOLE
+    try:
+        return parse_shard(asked, hostname)
+    except ValueError as error:
+        raise UserFault(f"--shard {asked}: {error}") from None
 
 
 def select(

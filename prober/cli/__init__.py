@@ -6,12 +6,12 @@ unknown, which is the prober's own fault; 130 on Ctrl-C.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -23,6 +23,7 @@ from prober.faults import UserFault
 
 USAGE = 2
 INTERRUPTED = 130
+Outcome = TypeVar("Outcome")
 BROKEN_PIPE = 141  # as the shell tells it; never 0, which would say that all is up
 
 
@@ -87,7 +88,7 @@ def run(targets: tuple[str, ...], config_path: Path | None, **options: Any) -> N
     from prober.app.once import RunOptions, run_once
 
     loaded = load_config(config_path, lenient=True, needed=False)
-    sys.exit(asyncio.run(run_once(loaded, RunOptions(targets=targets, environ=os.environ, **options))))
+    sys.exit(_run(run_once(loaded, RunOptions(targets=targets, environ=os.environ, **options))))
 
 
 @cli.command()
@@ -96,7 +97,13 @@ def run(targets: tuple[str, ...], config_path: Path | None, **options: Any) -> N
 @click.option(
     "--listen", metavar="HOST:PORT", envvar="PROBER_LISTEN", help="Where the web side listens, over web.listen."
 )
-def serve(config_path: Path | None, region: str | None, listen: str | None) -> None:
+@click.option(
+    "--shard",
+    metavar="I/N",
+    envvar="PROBER_SHARD",
+    help="Run the I-th of N parts of the checks, from 0; auto/N takes I from the host's name, as of a StatefulSet.",
+)
+def serve(config_path: Path | None, region: str | None, listen: str | None, shard: str | None) -> None:
     """Run checks on their schedule, with metrics and alerts.
 
     Several regions in the file need one to be chosen, by --region or PROBER_REGION.
@@ -106,7 +113,7 @@ def serve(config_path: Path | None, region: str | None, listen: str | None) -> N
     from prober.app.serve import ServeOptions, serve_until_told
 
     path = config_file(config_path)
-    asyncio.run(serve_until_told(path, ServeOptions(region=region, listen=listen, environ=os.environ)))
+    _run(serve_until_told(path, ServeOptions(region=region, shard=shard, listen=listen, environ=os.environ)))
 
 
 @cli.command()
@@ -180,7 +187,7 @@ def demo(config_path: Path | None, region: str | None) -> None:
     """
     from prober.app.demo import run_demo
 
-    asyncio.run(run_demo(config_file(config_path), region, os.environ))
+    _run(run_demo(config_file(config_path), region, os.environ))
 
 
 @cli.command()
@@ -245,9 +252,15 @@ def doctor(config_path: Path | None) -> None:
     from prober.app.listing import echo
 
     loaded = load_config(config_path, lenient=True, needed=False)
-    table, healthy = asyncio.run(examine(loaded, os.environ))
+    table, healthy = _run(examine(loaded, os.environ))
     echo(table)
     sys.exit(0 if healthy else 1)
+
+
+def _run(work: Coroutine[Any, Any, Outcome]) -> Outcome:
+    import asyncio  # here: --help has no need of it
+
+    return asyncio.run(work)
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from prober.model.words import Reason, Verdict
+from prober.model.verdicts import Reason, Verdict
 
 
 @dataclass(frozen=True, slots=True)

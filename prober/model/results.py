@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from prober.model.checks import Check
-from prober.model.words import Reason, Verdict
+from prober.model.verdicts import Reason, Verdict
 
 
 @dataclass(frozen=True, slots=True)

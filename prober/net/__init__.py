@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prober.net.certificates import read_certificate
+from prober.net.certificates import prepare, read_certificate
 from prober.net.dial import dial, failed_connect
 from prober.net.guard import guard, is_public
 from prober.net.machine import has_route, out_of_files
@@ -28,6 +28,7 @@ __all__ = [
     "joined",
     "literal",
     "out_of_files",
+    "prepare",
     "read_certificate",
     "tls_context",
 ]

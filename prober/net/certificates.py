@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from functools import lru_cache
-
-from cryptography import x509
-from cryptography.hazmat.primitives.hashes import SHA256
+from typing import TYPE_CHECKING
 
 from prober.model import Certificate
 
+if TYPE_CHECKING:
+    from cryptography import x509
+
 SANS_KEPT = 100
 LARGEST_BYTES = 256 * 1024
+
+
+def prepare() -> None:
+    """Load what reads certificates, which takes a tenth of a second: before the first probe, not within it."""
+    from cryptography import x509  # noqa: F401
 
 
 @lru_cache(maxsize=4096)
@@ -19,6 +25,8 @@ def read_certificate(encoded: bytes) -> Certificate | None:
 
     Names are RFC 4514 strings, the serial number is hex of its bytes, as blackbox_exporter shows them.
     """
+    from cryptography import x509
+
     if len(encoded) > LARGEST_BYTES:
         return None
     try:
@@ -30,6 +38,8 @@ def read_certificate(encoded: bytes) -> Certificate | None:
 
 
 def _facts(certificate: x509.Certificate) -> Certificate:
+    from cryptography.hazmat.primitives.hashes import SHA256
+
     number = certificate.serial_number
     return Certificate(
         subject=certificate.subject.rfc4514_string(),
@@ -43,6 +53,8 @@ def _facts(certificate: x509.Certificate) -> Certificate:
 
 
 def _sans(certificate: x509.Certificate) -> tuple[str, ...]:
+    from cryptography import x509
+
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):

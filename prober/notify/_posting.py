@@ -10,16 +10,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import unquote, urlsplit
 
-import httpx
 from pydantic import AfterValidator, Field
 
 from prober.clock import Clock, SystemClock
 from prober.faults import DeliveryFault, Permanent, Retryable, describe
 from prober.notify import Receipt
 from prober.secret import Redactor, Secret
+
+if TYPE_CHECKING:
+    import httpx  # a configuration that is only read needs none of it
 
 LEAKY_LOGGERS = ("httpx", "httpcore")
 """Loggers of the standard library's ``logging`` that write whole URLs, and with them tokens, below WARNING."""
@@ -117,6 +119,8 @@ class Poster:
     def __init__(
         self, hide: Iterable[Secret | str] = (), clock: Clock | None = None, reply_bytes: int = REPLY_BYTES
     ) -> None:
+        import httpx  # noqa: F401 - so that the first post need not wait for it
+
         self._clock = clock or SystemClock()
         self._redactor = Redactor(hide)
         self._reply_bytes = reply_bytes
@@ -134,6 +138,8 @@ class Poster:
         self, url: str, payload: Any, headers: Mapping[str, str] | None = None, method: str = "POST"
     ) -> Answer:
         """What is answered to ``payload``, or to bytes as they are. Raises Retryable where nothing is."""
+        import httpx
+
         body = payload if isinstance(payload, bytes) else encoded(payload)
         try:
             async with self._opened().stream(method, url, content=body, headers=headers) as answer:
@@ -154,6 +160,8 @@ class Poster:
             await client.aclose()
 
     def _opened(self) -> httpx.AsyncClient:
+        import httpx
+
         if self._client is None:
             self._client = httpx.AsyncClient(
                 timeout=PHASE_TIMEOUT_S,
@@ -197,6 +205,8 @@ def retry_after_s(value: str | None, now: float) -> float | None:
 
 
 async def _head(answer: httpx.Response, most: int) -> bytes:
+    import httpx
+
     # The status decides; a reply that drips, breaks off or never ends must not turn an accepted notice into a retry.
     head = b""
     with contextlib.suppress(TimeoutError, httpx.RequestError):

@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
 from prober.clock import Clock
 from prober.model import Observation
 from prober.net import Net
 
 if TYPE_CHECKING:
+    import structlog
+
     from prober.journey.slots import PoolStats
 
 KINDS = {

@@ -11,14 +11,11 @@ from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import AfterValidator, Field
 
-from prober.journey.attempts import run_attempts
 from prober.journey.evidence import Drawer, describe_run
 from prober.journey.explain import explain
 from prober.journey.host import http_client, serve
 from prober.journey.order import expected_of, find_declared, job_of
-from prober.journey.pool import open_pool
 from prober.journey.run import Emit, Run, StepRecord
-from prober.journey.slots import Upkeep
 from prober.journey.tracing import origin
 from prober.journey.wanted import EvidenceSettings
 from prober.journey.wire import Job
@@ -69,6 +66,10 @@ async def open_probe(
 
     ``settings`` are a browser's; what they say of evidence holds here too.
     """
+    from prober.journey.attempts import run_attempts  # a configuration that is only read needs no workers
+    from prober.journey.pool import open_pool
+    from prober.journey.slots import Upkeep
+
     known = dict(os.environ if environ is None else environ)
     async with open_pool(COMMAND, {}, known, slots, Upkeep(pinned=False)) as pool:
 

@@ -308,3 +308,19 @@ def test_names_that_no_configuration_would_take_end_no_decision() -> None:
     here.now += 300
     here.decide(region=region)
     assert here.incidents["a"].finished
+
+
+def test_the_trouble_of_one_shard_is_not_ended_by_another_but_by_its_own_health_or_its_silence() -> None:
+    here = town(regions=("eu",))
+    ill = {"name": "eu#0/2", "troubles": {"x": "y"}}
+    here.beats = {"eu": here.now, "eu#0/2": here.now, "eu#1/2": here.now}
+    for more in (ill, {"name": "eu#1/2"}, ill):
+        here.more = more
+        here.decide(region="eu")
+    assert here.kinds(Condition.PROBER) == ["trigger"]
+    here.now += 1_000
+    here.more = {"name": "eu#1/2"}
+    here.beats |= {"eu": here.now, "eu#1/2": here.now}
+    here.decide(region="eu")
+    assert here.kinds(Condition.PROBER) == ["trigger", "resolve"]
+    assert set(here.beats) == {"eu", "eu#1/2"}

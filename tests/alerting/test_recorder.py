@@ -20,6 +20,7 @@ from prober.alerting.ledger import Ledger
 from prober.alerting.telling import REMOVED
 from prober.clock import MovedClock, SystemClock
 from prober.model import AlertPolicy, Check, Condition, Result, Verdict
+from prober.shard import Shard
 from prober.state import State
 from prober.store import Batch, Decide, Decision, Scope, Snapshot, Store, StoreFault
 
@@ -111,6 +112,25 @@ def feed(recorder: Recorder, results: Iterable[Result]) -> None:
 
 def outbox(store: Store) -> list[tuple[str, str, str]]:
     return [(row.notice.check_id, row.channel, row.notice.kind.value) for row in reversed(store.outbox(1_000))]
+
+
+# Several probers of one region.
+
+
+def test_a_shard_forgets_removed_checks_of_its_own_and_leaves_those_of_the_others_alone(store: Shaky) -> None:
+    names = [f"check-{number}" for number in range(8)]
+    shards = [Shard(index, 2) for index in range(2)]
+    for shard in shards:
+        recorder = lone(store)
+        recorder.start(Roster.of([check(name) for name in names if shard.owns(name)], shard=shard))
+        feed(recorder, [run(check(name), Verdict.UP) for name in names if shard.owns(name)])
+        recorder.close(20.0)
+    assert {state["check_id"] for state in store.states()} == set(names)
+    gone = next(name for name in names if shards[0].owns(name))
+    recorder = lone(store)
+    recorder.start(Roster.of([check(name) for name in names if shards[0].owns(name) and name != gone], shard=shards[0]))
+    recorder.close(20.0)
+    assert {state["check_id"] for state in store.states()} == set(names) - {gone}
 
 
 # The backlog.

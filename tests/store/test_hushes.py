@@ -78,6 +78,21 @@ def test_a_region_belongs_to_one_instance_until_that_was_not_heard_of_for_its_le
     assert store.regions()[REGION] == AT + 51
 
 
+def test_shards_of_one_region_are_no_twins_of_each_other_but_of_whoever_takes_all_of_it(
+    store: Store, clock: MovedClock
+) -> None:
+    assert store.beat(REGION, "one", 30.0, shard=f"{REGION}#0/2")
+    assert store.beat(REGION, "two", 30.0, shard=f"{REGION}#1/2")
+    clock.advance(5)
+    assert store.beat(REGION, "one", 30.0, shard=f"{REGION}#0/2")
+    assert not store.beat(REGION, "three", 30.0, shard=f"{REGION}#1/2")
+    assert store.regions() == {REGION: AT + 5, f"{REGION}#0/2": AT + 5, f"{REGION}#1/2": AT}
+    clock.advance(1)
+    assert store.beat(REGION, "all", 30.0)
+    clock.advance(1)
+    assert not store.beat(REGION, "one", 30.0, shard=f"{REGION}#0/2")
+
+
 def test_only_a_store_of_ones_own_knows_who_one_is(store: Store) -> None:
     if store.shared:
         with pytest.raises(ValueError, match="shared"):
