@@ -28,7 +28,8 @@ http {{
   access_log off; client_body_temp_path {base}/c; proxy_temp_path {base}/p;
   fastcgi_temp_path {base}/f; uwsgi_temp_path {base}/u; scgi_temp_path {base}/s;
   server {{ listen 127.0.0.1:{http} backlog=4096; location / {{ return 200 "ok\\n"; }} }}
-  server {{ listen 127.0.0.1:{https} ssl backlog=4096; ssl_certificate {base}/cert.pem; ssl_certificate_key {base}/key.pem;
+  server {{ listen 127.0.0.1:{https} ssl backlog=4096;
+    ssl_certificate {base}/cert.pem; ssl_certificate_key {base}/key.pem;
     ssl_session_cache off; ssl_session_tickets off; location / {{ return 200 "ok\\n"; }} }}
   server {{ listen 127.0.0.1:{status}; location / {{ stub_status; }} }}
 }}

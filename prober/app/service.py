@@ -25,6 +25,7 @@ from prober.clock import Clock
 from prober.config import Config, Loaded
 from prober.engine import Engine
 from prober.model import Check, Result, Verdict
+from prober.probes import Flight
 from prober.schedule import Scheduler
 from prober.selfwatch import Egress, Heartbeat, LoopWatch
 from prober.sinks import Sink, SinkSpec
@@ -89,7 +90,9 @@ class Service:
         self._alarm.open(loaded)
         self._ending.callback(self._alarm.shut)
         self._reloads = Reloads(loaded.digest, True, self.clock.wall())
-        self._scheduler = Scheduler(self.clock, self._run, self._exposition.count_missed, *self._place(config))
+        self._scheduler = Scheduler(
+            self.clock, self._run, self._exposition.count_missed, *self._place(config), begin=self._begin
+        )
         self._archive = _open_archive(loaded)
         self._web = WebServer(create_app(self._view()), host, port)
         self._web.start()
@@ -170,10 +173,31 @@ class Service:
         result = await engine.run_slot(check, slot, until, self._exposition.observe_lag)
         if result is None:
             return False
-        result = await self._egress.vouch(result)
-        if self._known.get(check.id) == check:  # a reload may have changed or removed it meanwhile
-            self._publish(result)
+        self._take(check, await self._egress.vouch(result))
         return True
+
+    def _begin(self, check: Check, slot: float, ended: Callable[[], None]) -> Flight | None:
+        def take(result: Result) -> None:
+            if self._egress.doubts(result):
+                self._spawn(self._take_once_vouched(check, result, ended))
+                return
+            try:
+                self._take(check, result)
+            finally:
+                ended()
+
+        return self._engines.engine.begin(check, slot, self._exposition.observe_lag, take)
+
+    async def _take_once_vouched(self, check: Check, result: Result, ended: Callable[[], None]) -> None:
+        try:
+            self._take(check, await self._egress.vouch(result))
+        finally:
+            ended()
+
+    def _take(self, check: Check, result: Result) -> None:
+        known = self._known.get(check.id)
+        if known is check or known == check:  # a reload may have changed or removed it meanwhile
+            self._publish(result)
 
     def _publish(self, result: Result) -> None:
         result = self._archive.linked(result)
