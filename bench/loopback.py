@@ -106,7 +106,7 @@ def started(*command: object) -> Iterator[subprocess.Popen[bytes]]:
         process.wait(20)
 
 
-def until_answered(url: str, within_s: float = 20.0) -> str:
+def until_answered(url: str, within_s: float = 60.0) -> str:
     """The first answer of ``url``."""
     end = time.monotonic() + within_s
     while True:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ from prober.web import Health, Row, View, WebServer, create_app
 
 GRACE_S = 10.0
 FLUSH_S = 5.0
+STATES_AT_ONCE = 50  # taken without a pause for the probes
 EGRESS_TURN_S = 60.0
 STUCK_S = 30.0  # a scheduler that has not looked at its slots for this long is not alive
 
@@ -62,6 +64,7 @@ class Service:
     _known: Mapping[str, Check] = field(default_factory=dict)
     _latest: dict[str, Result] = field(default_factory=dict)
     _states: dict[str, State] = field(default_factory=dict)
+    _fresh_states: deque[tuple[str, State]] = field(default_factory=deque)
     _sinks: dict[str, tuple[SinkSpec, Sink]] = field(default_factory=dict)
     _heartbeat: Heartbeat | None = None
     _heartbeat_task: asyncio.Task[None] | None = None
@@ -214,8 +217,19 @@ class Service:
 
     def _hand_over_state(self, check_id: str, state: State) -> None:
         """Called in the recorder's thread; what follows happens on the loop, which may be closing."""
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._take_state, check_id, state)
+        self._fresh_states.append((check_id, state))
+        if len(self._fresh_states) == 1:  # whoever is taking them takes this one too
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._take_states)
+
+    def _take_states(self) -> None:
+        """Take what was committed: a batch may hold thousands, and each would wake the loop."""
+        try:
+            for _ in range(min(STATES_AT_ONCE, len(self._fresh_states))):
+                self._take_state(*self._fresh_states.popleft())
+        finally:
+            if self._fresh_states:
+                self._loop.call_soon(self._take_states)
 
     def _take_state(self, check_id: str, state: State) -> None:
         """A state that was committed: shown from now on, and deciding on re-checks."""

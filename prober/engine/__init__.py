@@ -181,6 +181,8 @@ class Engine:
     def _result(self, check: Check, context: Context, observation: Observation, started_at: float) -> Result:
         judgement = self._judge(check, observation, context)
         message, outcomes = judgement.message, judgement.outcomes
+        if observation.body is not None:
+            observation = observation.without_body()
         if self.redactor.active:
             message = self.redactor.text(message)
             outcomes = tuple(replace(o, seen=self.redactor.text(o.seen)) for o in outcomes)
