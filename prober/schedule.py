@@ -15,6 +15,7 @@ A slot that could not be taken is counted as missed, never made up for.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import itertools
 import math
@@ -29,6 +30,7 @@ import structlog
 
 from prober.clock import Clock
 from prober.model import Check
+from prober.probes import Flight
 
 FIRST_RUNS_WITHIN_S = 15.0  # the first runs are spread over this or the interval, whichever is shorter
 FIRES_COMPARED = 8
@@ -94,7 +96,15 @@ class _Entry:
     due: float = math.inf
     ended: float = -math.inf
     undecided: bool = False
-    run: asyncio.Task[None] | None = None
+    run: asyncio.Task[None] | Flight | None = None
+
+
+Begin = Callable[[Check, float, Callable[[], None]], Flight | None]
+"""(check, slot, ended) -> a run that needs no task and calls ``ended`` later, once; None where it needs one."""
+
+
+def _never(check: Check, slot: float, ended: Callable[[], None]) -> Flight | None:
+    return None
 
 
 Run = Callable[[Check, float, float], Awaitable[bool]]
@@ -110,6 +120,7 @@ class Scheduler:
     on_missed: Callable[[str, int], None]
     region_index: int = 0
     regions: int = 1
+    begin: Begin = _never
     log: structlog.typing.FilteringBoundLogger = field(default_factory=structlog.get_logger)
     beat: float = 0.0
     """When the scheduler last looked at its slots, on the monotonic clock; stands still when it is stuck."""
@@ -117,7 +128,11 @@ class Scheduler:
     _leaving: dict[str, _Entry] = field(default_factory=dict)
     _heap: list[tuple[float, int, str]] = field(default_factory=list)
     _ticket: Iterator[int] = field(default_factory=itertools.count)
-    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    _ended: asyncio.Event = field(default_factory=asyncio.Event)
+    _timer: asyncio.TimerHandle | None = None
+    _wakes_at: float = -math.inf
+    """When the timer goes off; never later than the first slot. Before the start it is not set by anybody."""
     _wall_ahead_s: float = 0.0
     _calendar: Any = None
     _stopping: bool = False
@@ -133,7 +148,6 @@ class Scheduler:
             self._remove(check_id)
         for check in wanted.values():
             self._place(check)
-        self._changed.set()
 
     def set_undecided(self, check_id: str, undecided: bool) -> None:
         """Say whether the check's state waits for confirmation, and so for a re-check between its slots."""
@@ -151,36 +165,51 @@ class Scheduler:
 
     async def serve(self) -> None:
         """Take slots until cancelled or stopped."""
-        while not self._stopping:
-            self.beat = now = self.clock.monotonic()
+        try:
+            self._turn()
+            await self._stopped.wait()
+        finally:
+            self._set_timer(None)
+
+    def _turn(self) -> None:
+        """Take what is due. A callback on a timer, not a task: at a thousand slots a second waking one is dear."""
+        self.beat = now = self.clock.monotonic()
+        self._wakes_at = -math.inf  # while slots are taken, those that are added need no timer of their own
+        try:
             while self._heap and self._heap[0][0] <= now:
                 due, _, check_id = heapq.heappop(self._heap)
                 entry = self._entries.get(check_id)
                 if entry is not None and entry.due == due:
                     self._take(entry, due, now)
-            self._changed.clear()
-            wait_s = min(1.0, self._heap[0][0] - now) if self._heap else 1.0
-            try:
-                async with asyncio.timeout(max(0.0, wait_s)):
-                    await self._changed.wait()
-            except TimeoutError:
-                continue
+        finally:
+            if not self._stopping:
+                self._set_timer(min(now + 1.0, self._heap[0][0]) if self._heap else now + 1.0)
+
+    def _set_timer(self, at: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._wakes_at = None, -math.inf
+        if at is not None:
+            wait_s = max(0.0, at - self.clock.monotonic())
+            self._timer, self._wakes_at = asyncio.get_running_loop().call_later(wait_s, self._turn), at
 
     async def stop(self, grace_s: float) -> list[str]:
         """Take no more slots, let runs end for up to ``grace_s``, cancel the rest; returns the ids of those."""
         self._stopping = True
-        self._changed.set()
+        self._stopped.set()
         if self._calendar is not None:
             self._calendar.shutdown(wait=False)
         entries = [*self._entries.values(), *self._leaving.values()]
-        running = {entry.run: entry.check.id for entry in entries if entry.run is not None}
-        if not running:
-            return []
-        _, late = await asyncio.wait(running, timeout=grace_s)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
-        return [running[task] for task in late]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace_s):
+                while any(entry.run is not None for entry in entries):
+                    self._ended.clear()
+                    await self._ended.wait()
+        late = [(entry.check.id, entry.run) for entry in entries if entry.run is not None]
+        for _, run in late:
+            run.cancel()
+        await asyncio.gather(*(run for _, run in late if isinstance(run, asyncio.Task)), return_exceptions=True)
+        return [check_id for check_id, _ in late]
 
     async def _fire(self, check_id: str) -> None:
         # A coroutine function: the calendar runs plain ones in a thread, where nothing can be started.
@@ -264,7 +293,8 @@ class Scheduler:
     def _push(self, entry: _Entry, due: float) -> None:
         entry.due = due
         heapq.heappush(self._heap, (due, next(self._ticket), entry.check.id))
-        self._changed.set()
+        if due < self._wakes_at:
+            self._set_timer(due)
 
     def _arm(self, entry: _Entry) -> None:
         """Set the entry's next slot after its run ended or its state came in."""
@@ -295,20 +325,26 @@ class Scheduler:
             # The first run stands off the grid; it also stands for a slot that comes before it must have ended.
             slot = max(slot, entry.plan.first_after(slot + entry.check.timeout) - entry.plan.interval_s)
         entry.last = slot
-        entry.run = asyncio.create_task(self._run(entry, slot, until), name=f"check {entry.check.id}")
-        entry.run.add_done_callback(self._report)
+        entry.run = self.begin(entry.check, slot, lambda: self._end(entry, True, until))
+        if entry.run is None:
+            entry.run = task = asyncio.create_task(self._run(entry, slot, until), name=f"check {entry.check.id}")
+            task.add_done_callback(self._report)
 
     async def _run(self, entry: _Entry, slot: float, until: float) -> None:
         ran = True
         try:
             ran = await self.run(entry.check, slot, until)
         finally:
-            entry.run = None
-            entry.ended = self.clock.monotonic()
-            if self._entries.get(entry.check.id) is entry:
-                self._go_on(entry, ran, until)
-            elif self._leaving.get(entry.check.id) is entry:
-                del self._leaving[entry.check.id]
+            self._end(entry, ran, until)
+
+    def _end(self, entry: _Entry, ran: bool, until: float) -> None:
+        entry.run = None
+        entry.ended = self.clock.monotonic()
+        if self._entries.get(entry.check.id) is entry:
+            self._go_on(entry, ran, until)
+        elif self._leaving.get(entry.check.id) is entry:
+            del self._leaving[entry.check.id]
+        self._ended.set()
 
     def _go_on(self, entry: _Entry, ran: bool, until: float) -> None:
         """After a run, or after it was given up at the next slot, which then is its own chance."""

@@ -137,12 +137,16 @@ class Egress:
 
     async def vouch(self, result: Result) -> Result:
         """``result``, but unknown where it failed on the way and the canaries are out of reach too."""
-        if not self.canaries or result.verdict is not Verdict.DOWN or result.reason not in FAR:
+        if not self.doubts(result):
             return result
         if await self.reachable():
             return result
         message = f"none of the canaries answers either, so this may be the prober's own network; {result.message}"
         return replace(result, verdict=Verdict.UNKNOWN, reason=Reason.EGRESS_DOWN, message=message, outcomes=())
+
+    def doubts(self, result: Result) -> bool:
+        """Whether ``result`` needs somebody to vouch for it."""
+        return bool(self.canaries) and result.verdict is Verdict.DOWN and result.reason in FAR
 
     async def reachable(self) -> bool:
         """Whether one of the canaries answers; all who ask at about the same time get the same answer."""

@@ -60,7 +60,7 @@ class Archive:
 
     def offer(self, result: Result) -> None:
         """Take the artifacts of ``result``; never blocks, never raises."""
-        files = kept_of(result)
+        files = kept_of(result) if result.observation.artifacts else ()
         if not files:
             return
         with self._changed:

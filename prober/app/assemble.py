@@ -11,12 +11,12 @@ from typing import Any
 
 from prober.clock import Clock
 from prober.config import Config, Loaded
-from prober.curl import Curl
+from prober.curl import Curl, Way
 from prober.engine import Engine
 from prober.faults import ConfigFault
 from prober.model import Check, Observation
 from prober.net import Net, prepare
-from prober.probes import KINDS, Context, Probe
+from prober.probes import KINDS, Context, Flight, Landed, Probe, Starter
 from prober.secret import Redactor
 from prober.sinks import SINKS, Sink, SinkSpec
 
@@ -49,7 +49,7 @@ async def open_engine(
         prepare()
         net = Net()
         stack.push_async_callback(net.close)
-        probes = await _open_probes(stack, loaded.config, loaded.base, kinds, environ)
+        probes, starters = await _open_probes(stack, loaded.config, loaded.base, kinds, environ)
         yield Engine(
             region,
             probes,
@@ -59,6 +59,7 @@ async def open_engine(
             artifacts=artifacts,
             stalled_since=stalled_since,
             redactor=redactor_for(loaded),
+            starters=starters,
         )
 
 
@@ -68,9 +69,10 @@ def _caps(config: Config) -> Mapping[str, int]:
 
 async def _open_probes(
     stack: AsyncExitStack, config: Config, base: Path, kinds: Iterable[str], environ: Mapping[str, str]
-) -> dict[str, Probe]:
+) -> tuple[dict[str, Probe], dict[str, Starter]]:
     curl: Curl | None = None
     probes: dict[str, Probe] = {}
+    starters: dict[str, Starter] = {}
     for kind in sorted(set(kinds)):
         module = import_module(KINDS[kind])
         if hasattr(module, "open_probe"):
@@ -83,9 +85,12 @@ async def _open_probes(
                 curl = Curl()
                 stack.callback(curl.close)
             probes[kind] = _on_curl(curl, module)
+            starters[kind] = _started_on_curl(curl, module)
         else:
             probes[kind] = module.probe
-    return probes
+            if hasattr(module, "start"):
+                starters[kind] = module.start
+    return probes, starters
 
 
 def _on_curl(curl: Curl, kind: ModuleType) -> Probe:
@@ -95,6 +100,20 @@ def _on_curl(curl: Curl, kind: ModuleType) -> Probe:
         return observation
 
     return probe
+
+
+def _started_on_curl(curl: Curl, kind: ModuleType) -> Starter:
+    ways: dict[str, tuple[Check, Way]] = {}
+
+    def start(check: Check, context: Context, landed: Landed) -> Flight | None:
+        known = ways.get(check.id)
+        if known is None or known[0] is not check:
+            known = ways[check.id] = check, curl.way(kind.request(check, context))
+        return curl.start(
+            known[1], context.net, context.deadline, lambda exchange: landed(lambda: kind.observe(exchange()))
+        )
+
+    return start
 
 
 def open_sink(spec: SinkSpec) -> Sink:

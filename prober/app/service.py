@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from prober.clock import Clock
 from prober.config import Config, Loaded
 from prober.engine import Engine
 from prober.model import Check, Result, Verdict
+from prober.probes import Flight
 from prober.schedule import Scheduler
 from prober.selfwatch import Egress, Heartbeat, LoopWatch
 from prober.sinks import Sink, SinkSpec
@@ -34,6 +36,7 @@ from prober.web import Health, Row, View, WebServer, create_app
 
 GRACE_S = 10.0
 FLUSH_S = 5.0
+STATES_AT_ONCE = 50  # taken without a pause for the probes
 EGRESS_TURN_S = 60.0
 ALARM_LOOK_S = 1.0
 STUCK_S = 30.0  # a scheduler that has not looked at its slots for this long is not alive
@@ -62,6 +65,7 @@ class Service:
     _known: Mapping[str, Check] = field(default_factory=dict)
     _latest: dict[str, Result] = field(default_factory=dict)
     _states: dict[str, State] = field(default_factory=dict)
+    _fresh_states: deque[tuple[str, State]] = field(default_factory=deque)
     _sinks: dict[str, tuple[SinkSpec, Sink]] = field(default_factory=dict)
     _heartbeat: Heartbeat | None = None
     _heartbeat_task: asyncio.Task[None] | None = None
@@ -95,7 +99,9 @@ class Service:
         self._alarm.open(loaded)
         self._ending.callback(self._alarm.shut)
         self._reloads = Reloads(loaded.digest, True, self.clock.wall())
-        self._scheduler = Scheduler(self.clock, self._run, self._exposition.count_missed, *self._place(config))
+        self._scheduler = Scheduler(
+            self.clock, self._run, self._exposition.count_missed, *self._place(config), begin=self._begin
+        )
         self._archive = _open_archive(loaded)
         self._web = WebServer(create_app(self._view()), host, port)
         self._web.start()
@@ -184,10 +190,31 @@ class Service:
         result = await engine.run_slot(check, slot, until, self._exposition.observe_lag)
         if result is None:
             return False
-        result = await self._egress.vouch(result)
-        if self._known.get(check.id) == check:  # a reload may have changed or removed it meanwhile
-            self._publish(result)
+        self._take(check, await self._egress.vouch(result))
         return True
+
+    def _begin(self, check: Check, slot: float, ended: Callable[[], None]) -> Flight | None:
+        def take(result: Result) -> None:
+            if self._egress.doubts(result):
+                self._spawn(self._take_once_vouched(check, result, ended))
+                return
+            try:
+                self._take(check, result)
+            finally:
+                ended()
+
+        return self._engines.engine.begin(check, slot, self._exposition.observe_lag, take)
+
+    async def _take_once_vouched(self, check: Check, result: Result, ended: Callable[[], None]) -> None:
+        try:
+            self._take(check, await self._egress.vouch(result))
+        finally:
+            ended()
+
+    def _take(self, check: Check, result: Result) -> None:
+        known = self._known.get(check.id)
+        if known is check or known == check:  # a reload may have changed or removed it meanwhile
+            self._publish(result)
 
     def _publish(self, result: Result) -> None:
         result = self._archive.linked(result)
@@ -204,8 +231,19 @@ class Service:
 
     def _hand_over_state(self, check_id: str, state: State) -> None:
         """Called in the recorder's thread; what follows happens on the loop, which may be closing."""
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._take_state, check_id, state)
+        self._fresh_states.append((check_id, state))
+        if len(self._fresh_states) == 1:  # whoever is taking them takes this one too
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._take_states)
+
+    def _take_states(self) -> None:
+        """Take what was committed: a batch may hold thousands, and each would wake the loop."""
+        try:
+            for _ in range(min(STATES_AT_ONCE, len(self._fresh_states))):
+                self._take_state(*self._fresh_states.popleft())
+        finally:
+            if self._fresh_states:
+                self._loop.call_soon(self._take_states)
 
     def _take_state(self, check_id: str, state: State) -> None:
         """A state that was committed: shown from now on, and deciding on re-checks."""

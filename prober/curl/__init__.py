@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from prober.curl.client import Curl
+from prober.curl.client import Curl, Way
 from prober.curl.exchange import Exchange, Hop, HttpVersion, Request, check_header
 from prober.curl.urls import Url, read_url
 
@@ -19,6 +19,7 @@ __all__ = [
     "HttpVersion",
     "Request",
     "Url",
+    "Way",
     "check_header",
     "read_url",
 ]

@@ -23,6 +23,8 @@ from prober.model import Failure, Reason
 
 _FAILED = select.EPOLLERR | select.EPOLLHUP
 _CONNECTIONS_KEPT = 1  # none is ever reused
+HELD_S = 0.004  # waking the loop costs as much as a tenth of a probe; their times are libcurl's, and do not grow
+HELD = 32
 
 
 class Lane:
@@ -110,12 +112,14 @@ class Engine:
         self._sockets: dict[int, Lane] = {}
         # Made now, so that running out of descriptors later keeps nobody from asking without TLS.
         self._lanes: dict[str, Lane] = {"": Lane(self._poll, self._sockets)}
+        self._held: list[Transfer] = []
+        self._held_until = 0.0
         self._gate = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="curl", daemon=True)
         self._thread.start()
 
     def submit(self, transfer: Transfer) -> None:
-        """Start ``transfer``; its future is resolved in its own loop. Raises ProbeError(internal) once closed."""
+        """Start ``transfer``; it is told of its end in its own loop. Raises ProbeError(internal) once closed."""
         with self._gate:
             if self._stopping:
                 raise ProbeError(Reason.INTERNAL, "the HTTP engine has been stopped")
@@ -169,10 +173,23 @@ class Engine:
             if lane.due is not None and lane.due <= now:
                 lane.on_due()
             lane.finished(done)
-        _hand_over(done, _resolve)
+        self._tell(done, now)
+
+    def _tell(self, done: list[Transfer], now: float) -> None:
+        """Tell the loop of what has ended, at once or a little later together with others."""
+        held = self._held
+        if done:
+            if not held:
+                self._held_until = now + HELD_S
+            held += done
+        if held and (now >= self._held_until or len(held) >= HELD or not all(t.patient for t in done)):
+            self._held = []
+            _hand_over(held)
 
     def _wait_s(self) -> float | None:
         dues = [lane.due for lane in self._lanes.values() if lane.due is not None]
+        if self._held:
+            dues.append(self._held_until)
         return max(0.0, min(dues) - time.monotonic()) if dues else None
 
     def _take_inbox(self) -> None:
@@ -190,7 +207,7 @@ class Engine:
         except pycurl.error as error:
             # A multi handle needs descriptors and memory of its own.
             transfer.refused = Failure(Reason.FD_EXHAUSTED, f"libcurl cannot begin: {error.args[-1]}")
-            _hand_over([transfer], _resolve)
+            _hand_over([transfer])
 
     def _take_back(self, transfer: Transfer) -> None:
         lane = self._lanes.get(transfer.authorities)
@@ -218,28 +235,23 @@ class Engine:
         for lane in self._lanes.values():
             left += lane.active.values()
             lane.close()
-        _hand_over(left, _refuse)
+        for transfer in left:
+            transfer.refused = transfer.refused or Failure(Reason.INTERNAL, "the HTTP engine was stopped")
+        _hand_over(self._held + left)
         self._poll.close()
         os.close(self._wake_fd)
 
 
-def _hand_over(transfers: list[Transfer], how: Callable[[list[Transfer]], None]) -> None:
-    """Call ``how`` once in each loop with its transfers; a loop that is closed has nobody waiting."""
+def _hand_over(transfers: list[Transfer]) -> None:
+    """Tell each loop once of its transfers; a loop that is closed has nobody waiting."""
     by_loop: dict[asyncio.AbstractEventLoop, list[Transfer]] = {}
     for transfer in transfers:
-        by_loop.setdefault(transfer.done.get_loop(), []).append(transfer)
+        by_loop.setdefault(transfer.loop, []).append(transfer)
     for loop, batch in by_loop.items():
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(how, batch)
+            loop.call_soon_threadsafe(_land, loop, batch)
 
 
-def _resolve(batch: list[Transfer]) -> None:
+def _land(loop: asyncio.AbstractEventLoop, batch: list[Transfer]) -> None:
     for transfer in batch:
-        if not transfer.done.done():
-            transfer.done.set_result(None)
-
-
-def _refuse(batch: list[Transfer]) -> None:
-    for transfer in batch:
-        if not transfer.done.done():
-            transfer.done.set_exception(ProbeError(Reason.INTERNAL, "the HTTP engine was stopped"))
+        loop.call_soon(transfer.landed)  # each on its own: what one runs into must not keep the others waiting

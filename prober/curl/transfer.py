@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -47,9 +48,13 @@ class Transfer:
     handle: Any
     authorities: str
     """What tells one CA store from another; empty without TLS."""
-    done: asyncio.Future[None]
+    loop: asyncio.AbstractEventLoop
+    landed: Callable[[], object]
+    """Called in ``loop`` once there is a reading, or a refusal."""
     keep_bytes: int
     read_bytes: int
+    patient: bool = False
+    """Whether its end may be told a few milliseconds later, together with others'."""
     status: int | None = None
     fields: list[bytes] = field(default_factory=list)
     ended: bool = False

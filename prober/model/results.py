@@ -107,6 +107,23 @@ class Observation:
     stalled_s: float = 0.0
     """How long the prober's own loop stood still during the run; its figures are suspect by that much."""
 
+    def without_body(self) -> Observation:
+        """The same without its body, which is for the judgement alone."""
+        # Not replace(), which takes four times as long, and this is done for every run.
+        return Observation(
+            self.duration_s,
+            self.phases,
+            self.facts,
+            self.failure,
+            self.headers,
+            None,
+            self.certificates,
+            self.steps,
+            self.measures,
+            self.artifacts,
+            self.stalled_s,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from prober.net.certificates import prepare, read_certificate
 from prober.net.dial import dial, failed_connect
 from prober.net.guard import guard, is_public
+from prober.net.knock import Knock
 from prober.net.machine import has_route, out_of_files
 from prober.net.names import ascii_host, joined, literal
 from prober.net.resolver import Family, Net, Resolution
@@ -13,6 +14,7 @@ from prober.net.tls import TlsOptions, ca_bundle, failed_verification
 
 __all__ = [
     "Family",
+    "Knock",
     "Net",
     "Resolution",
     "Stream",

@@ -2,8 +2,10 @@
 
 A module named in ``KINDS`` holds ``Spec``, a subclass of ``model.Check``, and one of
 
-- ``request(check, ctx) -> curl.Request`` and ``observe(exchange) -> Observation``: kinds on the libcurl engine;
-- ``async probe(check, ctx) -> Observation``: every other kind; raises ProbeError only;
+- ``request(check, ctx) -> curl.Request``, asked once for a check and kept, so of ``ctx`` only the check id holds, and
+  ``observe(exchange) -> Observation``: kinds on the libcurl engine;
+- ``async probe(check, ctx) -> Observation``: every other kind; raises ProbeError only. Beside it may stand
+  ``start``, a ``Starter``, for the runs that can do without a task;
 - ``open_probe(settings) -> AsyncContextManager[Probe]``: kinds that own something between runs, such as a browser;
   a ``Pooled`` one where runs wait for slots.
 
@@ -15,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from prober.clock import Clock
 from prober.model import Observation
@@ -56,6 +58,22 @@ class Context:
 
 
 Probe = Callable[[Any, Context], Awaitable[Observation]]
+
+
+class Flight(Protocol):
+    """A run under way that has no task."""
+
+    def cancel(self) -> Any:
+        """Give it up: nobody is told of its end any more."""
+        ...
+
+
+Landed = Callable[[Callable[[], Observation]], None]
+"""Told once of the end of a run, never before its start has returned, and handed what makes the Observation; that may
+raise whatever a probe may."""
+
+Starter = Callable[[Any, Context, Landed], Flight | None]
+"""Begins a run without a task; None where this one takes a task after all. Raises what a probe may."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Annotated, Any, Literal
@@ -18,6 +18,7 @@ from prober.judge.texts import Pattern
 from prober.model import Check, Failure, Observation, Reason, Strict
 from prober.net import (
     Family,
+    Knock,
     Stream,
     TlsOptions,
     ascii_host,
@@ -26,9 +27,10 @@ from prober.net import (
     failed_verification,
     guard,
     joined,
+    literal,
     tls_context,
 )
-from prober.probes import Context
+from prober.probes import Context, Flight
 from prober.secret import Secret
 
 HEARD_BYTES = 64 * 1024  # kept of what the peer says while it is searched
@@ -143,6 +145,50 @@ async def probe(check: Spec, ctx: Context) -> Observation:
     finally:
         run.close()
     return run.observation(failure)
+
+
+def start(check: Spec, ctx: Context, landed: Callable[[Callable[[], Observation]], None]) -> Flight | None:
+    """``probe`` without a task, where there is one known address to connect to and nothing to say there."""
+    if check.tls or check.dialogue:
+        return None
+    known = _known_address(check)
+    if known is None:
+        return None
+    knock = Knock(*known, ctx.remaining_s(), lambda: landed(lambda: _knocked(check, ctx, knock)))
+    return knock
+
+
+def _known_address(check: Spec) -> tuple[str, int] | None:
+    """The address and port, where they stand in the check and may be dialled; else the long way says why not."""
+    host, _, port = check.address.rpartition(":")
+    return _dialable(host, int(port), check.ip, check.allow_link_local)
+
+
+@lru_cache(maxsize=4096)
+def _dialable(host: str, port: int, family: Family, allow_link_local: bool) -> tuple[str, int] | None:
+    address = literal(host)
+    if address is None or (family != "any" and (family == "v6") != (":" in address)):
+        return None
+    try:
+        guard(address, allow_link_local=allow_link_local, after_public=False)
+    except ProbeError:
+        return None
+    return address, port
+
+
+def _knocked(check: Spec, ctx: Context, knock: Knock) -> Observation:
+    address, _ = knock.place
+    phases = {"resolve": 0.0, "connect": knock.connect_s}
+    facts: dict[str, Any] = {"ssl": False}
+    if knock.error == 0:
+        facts |= {"remote_address": address, "ip_protocol": 6 if ":" in address else 4}
+        return Observation(knock.connect_s, phases, facts)
+    if knock.error is None:
+        reason, words = _LATE["connect"]
+        failure = Failure(reason, f"{check.address}: {words} within {knock.wait_s:.2f}s")
+    else:
+        failure = failed_connect(knock.error, check.address, (address,))
+    return Observation(knock.connect_s, phases, facts, failure)
 
 
 class _Run:

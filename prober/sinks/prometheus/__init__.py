@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from prober.model import Check, Result, Verdict
 from prober.sinks.prometheus.families import FAMILIES, LAG, LAG_BUCKETS_S, Family
 from prober.sinks.prometheus.ledger import Histogram, Ledger
-from prober.sinks.prometheus.text import Lines, join_labels
+from prober.sinks.prometheus.text import join_labels
 
 __all__ = ["FAMILIES", "Exposition", "Family"]
 
@@ -19,8 +19,8 @@ _CHUNK = 1_000  # checks joined before the interpreter's lock is offered to the 
 class Exposition:
     """What ``/metrics`` says of the checks. Every method may be called from any thread.
 
-    ``render`` takes no lock: each check's lines are one immutable value that writers replace as a whole, so a scrape
-    sees each check as it was after one of its results, never half of it.
+    ``render`` takes no lock over the checks: each check's lines are one immutable value that writers replace as a
+    whole, so a scrape sees each check as it was after one of its results, never half of it.
     """
 
     def __init__(self, job: str, region: str) -> None:
@@ -29,8 +29,6 @@ class Exposition:
         self._writing = threading.Lock()
         self._ledgers: dict[str, Ledger] = {}
         self._lag = Histogram(LAG_BUCKETS_S)
-        self._lag_lines: Mapping[str, bytes] = {}
-        self._write_lag()
 
     def add(self, check: Check) -> None:
         """Show ``check``; again after a change, which keeps its counters and forgets what was measured."""
@@ -74,12 +72,11 @@ class Exposition:
         """Note how late a run started after its slot."""
         with self._writing:
             self._lag.observe(seconds)
-            self._write_lag()
 
     def render(self) -> Iterator[bytes]:
         """The text format 0.0.4 in pieces: families grouped, HELP and TYPE once, those without samples left out."""
         ledgers = list(self._ledgers.values())
-        seen = [self._lag_lines, *[ledger.lines for ledger in ledgers]]
+        seen = [self._lag_lines(), *[ledger.lines for ledger in ledgers]]
         for family in FAMILIES:
             head = family.head
             for start in range(0, len(seen), _CHUNK):
@@ -90,7 +87,7 @@ class Exposition:
                     yield head + piece
                     head = b""
 
-    def _write_lag(self) -> None:
-        lines = Lines(join_labels((("region", self._region),)))
-        self._lag.write(lines, LAG.name)
-        self._lag_lines = lines.encode()
+    def _lag_lines(self) -> Mapping[str, bytes]:
+        # Ten lines of one series: not worth formatting for every run, as those of the checks are.
+        with self._writing:
+            return {LAG.name: self._lag.lines(LAG.name, join_labels((("region", self._region),)))}

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping
+from functools import lru_cache
+from itertools import accumulate
 
 from prober.model import Check, Reason, Result, Verdict
 from prober.sinks.prometheus.families import DURATION_BUCKETS_S
-from prober.sinks.prometheus.samples import MOST_MEASURES, MOST_STEPS, Cap, probe_lines
+from prober.sinks.prometheus.samples import (
+    MOST_MEASURES,
+    MOST_STEPS,
+    Cap,
+    moving_lines,
+    steady_key,
+    steady_lines,
+)
 from prober.sinks.prometheus.text import Lines, join_labels, number
 
 UNKNOWN_RUNS_SHOWN = 2  # unknown runs in a row after which the last figures would pretend to be current
@@ -18,11 +27,11 @@ _STATES = {Verdict.UP: 0, Verdict.DEGRADED: 1, Verdict.DOWN: 2, Verdict.UNKNOWN:
 class Histogram:
     """A classic histogram: counts by upper bound in seconds, their sum and number."""
 
-    __slots__ = ("_bounds", "_counts", "_labels", "_sum")
+    __slots__ = ("_bounds", "_counts", "_form", "_sum")
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         self._bounds = bounds
-        self._labels = [f'le="{number(bound)}"' for bound in bounds] + ['le="+Inf"']
+        self._form = _form(bounds)
         self._counts = [0] * (len(bounds) + 1)
         self._sum = 0.0
 
@@ -30,13 +39,18 @@ class Histogram:
         self._counts[bisect_left(self._bounds, value)] += 1
         self._sum += value
 
-    def write(self, lines: Lines, family: str) -> None:
-        total = 0
-        for label, count in zip(self._labels, self._counts, strict=True):
-            total += count
-            lines.add(family, total, label, suffix="_bucket")
-        lines.add(family, self._sum, suffix="_sum")
-        lines.add(family, total, suffix="_count")
+    def lines(self, family: str, labels: str) -> bytes:
+        """Its lines; ``labels`` are those that all of them have."""
+        at = (family, labels)
+        buckets = [part for total in accumulate(self._counts) for part in (family, labels, total)]
+        return (self._form % (*buckets, *at, number(self._sum), *at, buckets[-1])).encode()
+
+
+@lru_cache(maxsize=8)
+def _form(bounds: tuple[float, ...]) -> str:
+    """All lines of a histogram, to be filled in at once: it is done for every result."""
+    each = [*(f'%s_bucket{{%s,le="{number(bound)}"}} %d\n' for bound in bounds), '%s_bucket{%s,le="+Inf"} %d\n']
+    return "".join(each) + "%s_sum{%s} %s\n%s_count{%s} %d\n"
 
 
 class Ledger:
@@ -55,6 +69,8 @@ class Ledger:
         self._missed = 0
         self._cancelled = 0
         self._measured: Mapping[str, bytes] = {}
+        self._steady: Mapping[str, bytes] = {}
+        self._steady_key: tuple[object, ...] | None = None
         self.change(check)
 
     def change(self, check: Check) -> None:
@@ -69,8 +85,9 @@ class Ledger:
         self._probe_labels = join_labels((("job", self._job), ("instance", check.target), *place, *seen_as))
         self._steps = Cap(MOST_STEPS)
         self._measures = Cap(MOST_MEASURES)
-        self._measured = {}
+        self._measured, self._steady_key = {}, None
         self._counted = self._count_lines()
+        self._write_own()
         self._show()
 
     def take(self, result: Result) -> None:
@@ -78,6 +95,7 @@ class Ledger:
         key = (result.verdict, result.reason)
         self._runs[key] = self._runs.get(key, 0) + 1
         self._last_run_at = result.started_at
+        unknown_before = self._unknown_runs > 0
         if result.verdict is Verdict.UNKNOWN:
             self._unknown_runs += 1
             if self._unknown_runs > UNKNOWN_RUNS_SHOWN:
@@ -85,43 +103,60 @@ class Ledger:
         else:
             self._unknown_runs = 0
             self._durations.observe(result.duration_s)
-            self._measured = probe_lines(result, self._probe_labels, self._steps, self._measures)
+            self._measured = self._measured_by(result)
         self._counted = self._count_lines()
+        if unknown_before is not (self._unknown_runs > 0):
+            self._write_own()
         self._show()
+
+    def _measured_by(self, result: Result) -> Mapping[str, bytes]:
+        # Most of what a run sees is what the one before saw, and formatting it anew is what costs.
+        key = steady_key(result)
+        if key is None or key != self._steady_key:
+            self._steady_key = key
+            self._steady = steady_lines(result, self._probe_labels, self._steps, self._measures)
+        return {**self._steady, **moving_lines(result, self._probe_labels)}
 
     def set_state(self, verdict: Verdict, consecutive_failures: int) -> None:
         """Show the decided state."""
-        self._state = verdict
-        self._failures = consecutive_failures
-        self._show()
+        if (self._state, self._failures) != (verdict, consecutive_failures):
+            self._state = verdict
+            self._failures = consecutive_failures
+            self._write_own()
+            self._show()
 
     def count_missed(self, n: int) -> None:
         """Count slots without a run."""
         self._missed += n
+        self._write_own()
         self._show()
 
     def count_cancelled(self) -> None:
         """Count a run without a result."""
         self._cancelled += 1
+        self._write_own()
         self._show()
 
     def _count_lines(self) -> Mapping[str, bytes]:
         lines = Lines(self._own_labels)
         for (verdict, reason), count in self._runs.items():
             lines.add("prober_check_runs_total", count, f'verdict="{verdict.value}",reason="{reason.value}"')
-        self._durations.write(lines, "prober_check_duration_seconds")
         lines.add_known("prober_check_last_run_timestamp_seconds", self._last_run_at)
         if self.check.schedule is None:
             lines.add("prober_check_interval_seconds", self.check.interval)
         for what, cap in (("steps", self._steps), ("measures", self._measures)):
             if cap.used:
                 lines.add("prober_check_series_dropped_total", cap.refused, f'what="{what}"')
-        return lines.encode()
+        durations = self._durations.lines("prober_check_duration_seconds", self._own_labels)
+        return {**lines.encode(), "prober_check_duration_seconds": durations}
 
-    def _show(self) -> None:
+    def _write_own(self) -> None:
         lines = Lines(self._own_labels)
         lines.add("prober_check_state", _STATES[Verdict.UNKNOWN if self._unknown_runs else self._state])
         lines.add_known("prober_check_consecutive_failures", self._failures)
         lines.add("prober_check_missed_runs_total", self._missed)
         lines.add("prober_check_cancelled_total", self._cancelled)
-        self.lines: Mapping[str, bytes] = {**self._measured, **self._counted, **lines.encode()}
+        self._own = lines.encode()
+
+    def _show(self) -> None:
+        self.lines: Mapping[str, bytes] = {**self._measured, **self._counted, **self._own}

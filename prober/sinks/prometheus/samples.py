@@ -11,7 +11,7 @@ from typing import Any
 
 from prober.model import Certificate, Measure, Navigation, Reason, Result, Step, Verdict
 from prober.sinks.prometheus.families import PHASES, PROBE_LABELS, TCP_PHASES
-from prober.sinks.prometheus.text import Lines, escape, join_labels, label_name
+from prober.sinks.prometheus.text import Lines, escape, join_labels, label_name, number
 
 MOST_STEPS = 50
 MOST_MEASURES = 20
@@ -22,6 +22,24 @@ _VITALS_S = ("lcp", "fcp", "inp", "ttfb", "tbt")
 _PAINTS = {"first-paint": "fp_s", "first-contentful-paint": "fcp_s"}
 _HTTP_VERSIONS = {"1.0": 1.0, "1.1": 1.1, "2": 2, "3": 3}
 _CONTENT = frozenset({Reason.BODY, Reason.HEADER, Reason.DIALOGUE})
+_PHASES = {
+    "http": ("probe_http_duration_seconds", PHASES),
+    "tcp": ("probe_tcp_duration_seconds", TCP_PHASES),
+}
+_FACTS = (
+    "ip_protocol",
+    "remote_address",
+    "tls_version",
+    "tls_cipher",
+    "status",
+    "http_version",
+    "ssl",
+    "redirects",
+    "content_length",
+    "uncompressed_bytes",
+    "last_modified",
+)
+"""Those of ``facts`` that lines are made of."""
 
 
 class Cap:
@@ -48,14 +66,38 @@ class Cap:
         return bool(self._keys)
 
 
-def probe_lines(result: Result, labels: str, steps: Cap, measures: Cap) -> dict[str, bytes]:
-    """Every ``probe_*`` line of ``result`` by family; ``labels`` are those of its check.
+def moving_lines(result: Result, labels: str) -> dict[str, bytes]:
+    """The ``probe_*`` lines of ``result`` that no two runs share: its times. ``labels`` are those of its check."""
+    phases = result.observation.phases
+    lines = {"probe_duration_seconds": f"probe_duration_seconds{{{labels}}} {number(result.duration_s)}\n".encode()}
+    if "resolve" in phases:
+        line = f"probe_dns_lookup_time_seconds{{{labels}}} {number(phases['resolve'])}\n"
+        lines["probe_dns_lookup_time_seconds"] = line.encode()
+    family, names = _PHASES.get(result.check.kind, ("", ()))
+    shown = [f'{family}{{{labels},phase="{name}"}} {number(phases[name])}\n' for name in names if name in phases]
+    if shown:
+        lines[family] = "".join(shown).encode()
+    return lines
+
+
+def steady_key(result: Result) -> tuple[object, ...] | None:
+    """What ``steady_lines`` depend on; None where that is not worth comparing."""
+    if result.check.kind not in _PHASES:
+        return None
+    seen = result.observation
+    if seen.steps or seen.measures:
+        return None
+    facts = [seen.facts.get(name) for name in _FACTS]
+    return result.verdict is Verdict.DOWN, result.check.timeout, _failed_on_content(result), seen.certificates, *facts
+
+
+def steady_lines(result: Result, labels: str, steps: Cap, measures: Cap) -> dict[str, bytes]:
+    """Every other ``probe_*`` line of ``result`` by family.
 
     Not for a result that is ``unknown``: it measured nothing of the target.
     """
     lines = Lines(labels)
     lines.add("probe_success", 0 if result.verdict is Verdict.DOWN else 1)
-    lines.add("probe_duration_seconds", result.duration_s)
     lines.add("probe_timeout_seconds", result.check.timeout)
     _KINDS.get(result.check.kind, _add_connection)(lines, result)
     _add_steps(lines, [step for step in result.observation.steps if steps.admits(step.name)])
@@ -65,7 +107,6 @@ def probe_lines(result: Result, labels: str, steps: Cap, measures: Cap) -> dict[
 
 def _add_connection(lines: Lines, result: Result) -> None:
     facts = result.observation.facts
-    lines.add_known("probe_dns_lookup_time_seconds", result.observation.phases.get("resolve"))
     lines.add_known("probe_ip_protocol", facts.get("ip_protocol"))
     lines.add_known("probe_ip_addr_hash", _address_hash(str(facts.get("remote_address"))))
     version = facts.get("tls_version")
@@ -81,7 +122,6 @@ def _add_http(lines: Lines, result: Result) -> None:
     facts = result.observation.facts
     _add_connection(lines, result)
     lines.add("probe_failed_due_to_regex", _failed_on_content(result))
-    lines.add_each("probe_http_duration_seconds", "phase", _picked(result.observation.phases, PHASES))
     # Rules that look for codes outside 200-399 rely on this 0, which is blackbox_exporter's word for no answer.
     lines.add("probe_http_status_code", facts.get("status") or 0)
     lines.add_known("probe_http_version", _HTTP_VERSIONS.get(str(facts.get("http_version"))))
@@ -98,18 +138,15 @@ def _add_http(lines: Lines, result: Result) -> None:
 def _add_tcp(lines: Lines, result: Result) -> None:
     _add_connection(lines, result)
     lines.add("probe_failed_due_to_regex", _failed_on_content(result))
-    lines.add_each("probe_tcp_duration_seconds", "phase", _picked(result.observation.phases, TCP_PHASES))
 
 
 _KINDS: Mapping[str, Callable[[Lines, Result], None]] = {"http": _add_http, "tcp": _add_tcp}
 
 
 def _failed_on_content(result: Result) -> bool:
+    if result.verdict is Verdict.UP:
+        return False
     return any(o.reason in _CONTENT for o in result.outcomes) or result.reason in _CONTENT
-
-
-def _picked(phases: Mapping[str, float], names: Iterable[str]) -> dict[str, float]:
-    return {name: phases[name] for name in names if name in phases}
 
 
 def _count(redirects: Any) -> Any:

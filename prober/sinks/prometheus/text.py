@@ -20,6 +20,8 @@ def number(value: float) -> str:
     """``value`` as a sample's value: the shortest text that reads back as the same float."""
     if value.__class__ is int:
         return repr(value)
+    if value.__class__ is float and -1e300 < value < 1e300:
+        return repr(value)
     if math.isfinite(value):
         return repr(+value)  # the plus turns a bool into its number
     return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from random import Random, SystemRandom
 
 import structlog
 
 from prober.clock import Clock
+from prober.engine.flights import Flights, Flying
+from prober.engine.places import Places
 from prober.faults import ProbeError, classify, describe
 from prober.judge import Expect, judge
 from prober.model import Check, Failure, Judgement, Observation, Reason, Result, Step, Verdict
 from prober.net import Net
-from prober.probes import Context, Probe
+from prober.probes import Context, Flight, Probe, Starter
 from prober.secret import Redactor
 
 OVERTIME_S = 5.0  # a probe keeps its own deadline; one that does not is cut off this much later
@@ -42,9 +44,63 @@ class Engine:
     redactor: Redactor = field(default_factory=Redactor)
     """Takes the config's secrets out of whatever a target sends back, before anyone else sees it."""
     log: structlog.typing.FilteringBoundLogger = field(default_factory=structlog.get_logger)
-    _places: dict[str, asyncio.Semaphore] = field(default_factory=dict)
+    starters: Mapping[str, Starter] = field(default_factory=dict)
+    """By kind: what begins a run without a task, for kinds whose runs can do without one."""
+    _places: dict[str, Places] = field(default_factory=dict)
+    _flights: Flights = field(init=False)
+    _random: Random = field(init=False)
     _inside: int = 0
     _left: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self._flights = Flights(self.clock)
+        self._random = Random(SystemRandom().getrandbits(128))  # noqa: S311  run ids are no secrets, only unique
+
+    def begin(
+        self, check: Check, slot: float, on_start: Callable[[float], None], on_end: Callable[[Result], None]
+    ) -> Flight | None:
+        """Begin a run of ``check`` without a task; None where it needs one or has to wait for a place.
+
+        ``on_start`` is told how late the run begins; ``on_end`` of its end, never before this has returned, and not
+        at all where it was cancelled.
+        """
+        start = self.starters.get(check.kind)
+        place = self._place(check.kind)
+        if start is None or not place.take():
+            return None
+        context = self._context(check, 0.0)
+        started = self.clock.monotonic()
+        started_at = self.clock.wall()
+
+        def leave() -> None:
+            place.give()
+            self._inside -= 1
+            self._left.set()
+
+        def end(outcome: Callable[[], Observation] | None) -> None:
+            leave()
+            duration_s = self.clock.monotonic() - started
+            seen = _overtime(check, duration_s) if outcome is None else self._outcome(outcome, duration_s, context)
+            on_end(self._result(check, context, self._mark_stall(check.kind, seen, started), started_at))
+
+        flying = Flying(self._flights, context.deadline + OVERTIME_S, end, leave)
+        self._inside += 1
+        flying.flight = self._started(start, check, context, flying)
+        if flying.flight is None:
+            leave()
+            return None
+        self._flights.add(flying)
+        on_start(max(0.0, started - slot))
+        return flying
+
+    def _started(self, start: Starter, check: Check, context: Context, flying: Flying) -> Flight | None:
+        try:
+            return start(check, context, flying.land)
+        except (ProbeError, OSError):
+            return None  # the same run with a task meets it again, and says what it was
+        except Exception as error:  # the boundary: a bug of one kind must not end the scheduler's turn
+            context.log.error("the probe failed by itself", check=check.id, exc_info=error)
+            return None
 
     async def run_slot(
         self, check: Check, slot: float, until: float, on_start: Callable[[float], None]
@@ -59,26 +115,28 @@ class Engine:
             asked, place = self.clock.monotonic(), self._place(check.kind)
             if check.kind in APART:
                 until = min(until, asked + check.timeout * WAITED_SHARE)
-            if place.locked():
+            if not place.take():
                 try:
                     async with asyncio.timeout(max(0.0, until - asked)):
-                        await place.acquire()
+                        await place.wait()
                 except TimeoutError:
                     return None
-            else:
-                await place.acquire()
             try:
                 now = self.clock.monotonic()
                 on_start(max(0.0, now - slot))
                 return await self._run(check, now - asked if check.kind in APART else 0.0)
             finally:
-                place.release()
+                place.give()
 
     async def run(self, check: Check) -> Result:
         """Run ``check`` as soon as there is a place."""
         with self._entered():
-            async with self._place(check.kind):
+            place = self._place(check.kind)
+            await place.wait()
+            try:
                 return await self._run(check)
+            finally:
+                place.give()
 
     async def idle(self) -> None:
         """Wait until no run is in progress, nor waits for a place."""
@@ -95,45 +153,57 @@ class Engine:
             self._inside -= 1
             self._left.set()
 
-    def _place(self, kind: str) -> asyncio.Semaphore:
+    def _place(self, kind: str) -> Places:
         if kind not in self._places:
-            self._places[kind] = asyncio.Semaphore(self.caps.get(kind, 100))
+            self._places[kind] = Places(self.caps.get(kind, 100))
         return self._places[kind]
+
+    def _context(self, check: Check, waited_s: float) -> Context:
+        run_id = f"{self._random.getrandbits(64):016x}"
+        return Context(
+            check.id,
+            self.region,
+            run_id,
+            self.clock.monotonic() + check.timeout - waited_s,
+            self.clock,
+            self.net,
+            self.artifacts / check.id / run_id if self.artifacts and check.kind in APART else None,
+            self.log.bind(check=check.id, run=run_id) if check.kind in APART else self.log,
+        )
 
     async def _run(self, check: Check, waited_s: float = 0.0) -> Result:
         started_at, started = self.clock.wall(), self.clock.monotonic()
-        run_id = secrets.token_hex(8)
-        context = Context(
-            check_id=check.id,
-            region=self.region,
-            run_id=run_id,
-            deadline=started + check.timeout - waited_s,
-            clock=self.clock,
-            net=self.net,
-            artifacts=self.artifacts / check.id / run_id if self.artifacts else None,
-            log=self.log.bind(check=check.id, run=run_id),
-        )
+        context = self._context(check, waited_s)
         observation = await self._observe(check, context)
         observation = self._mark_stall(check.kind, observation, started)
-        observation = _mark_wait(observation, waited_s)
+        return self._result(check, context, _mark_wait(observation, waited_s), started_at)
+
+    def _result(self, check: Check, context: Context, observation: Observation, started_at: float) -> Result:
         judgement = self._judge(check, observation, context)
+        message, outcomes = judgement.message, judgement.outcomes
+        if observation.body is not None:
+            observation = observation.without_body()
+        if self.redactor.active:
+            message = self.redactor.text(message)
+            outcomes = tuple(replace(o, seen=self.redactor.text(o.seen)) for o in outcomes)
+            observation = _clean(observation, self.redactor)
         return Result(
-            check=check,
-            region=self.region,
-            run_id=run_id,
-            started_at=started_at,
-            verdict=judgement.verdict,
-            reason=judgement.reason,
-            message=self.redactor.text(judgement.message),
-            observation=_clean(observation, self.redactor),
-            outcomes=tuple(replace(o, seen=self.redactor.text(o.seen)) for o in judgement.outcomes),
+            check,
+            self.region,
+            context.run_id,
+            started_at,
+            judgement.verdict,
+            judgement.reason,
+            message,
+            observation,
+            outcomes,
         )
 
     def _judge(self, check: Check, observation: Observation, context: Context) -> Judgement:
         try:
             return judge(observation, getattr(check, "expect", None) or Expect(), self.clock.wall())
         except Exception as error:  # the boundary's other half: what a target sent must not silence its check
-            context.log.error("the judgement failed by itself", exc_info=error)
+            context.log.error("the judgement failed by itself", check=context.check_id, exc_info=error)
             message = f"the judgement itself failed: {type(error).__name__}: {describe(error)}"
             return Judgement(Verdict.UNKNOWN, Reason.INTERNAL, message)
 
@@ -152,19 +222,18 @@ class Engine:
         if not done:
             task.cancel()
             task.add_done_callback(_forget)
-            message = f"no answer within {check.timeout:g}s, and the probe did not stop at its deadline"
-            return Observation(duration_s, failure=Failure(Reason.TIMEOUT, message))
-        return self._outcome(task, duration_s, context)
+            return _overtime(check, duration_s)
+        return self._outcome(task.result, duration_s, context)
 
-    def _outcome(self, task: asyncio.Future[Observation], duration_s: float, context: Context) -> Observation:
+    def _outcome(self, outcome: Callable[[], Observation], duration_s: float, context: Context) -> Observation:
         try:
-            return task.result()
+            return outcome()
         except ProbeError as error:
             return Observation(duration_s, facts=error.facts, failure=Failure(error.reason, describe(error)))
         except OSError as error:
             return Observation(duration_s, failure=Failure(classify(error), describe(error)))
         except (Exception, asyncio.CancelledError) as error:  # the boundary: a bug stays its own
-            context.log.error("the probe failed by itself", exc_info=error)
+            context.log.error("the probe failed by itself", check=context.check_id, exc_info=error)
             message = f"the probe itself failed: {type(error).__name__}: {describe(error)}"
             return Observation(duration_s, failure=Failure(Reason.INTERNAL, message))
 
@@ -178,6 +247,11 @@ class Engine:
         return replace(observation, stalled_s=stalled_s, failure=Failure(Reason.LOOP_STALLED, message))
 
 
+def _overtime(check: Check, duration_s: float) -> Observation:
+    message = f"no answer within {check.timeout:g}s, and the probe did not stop at its deadline"
+    return Observation(duration_s, failure=Failure(Reason.TIMEOUT, message))
+
+
 def _mark_wait(observation: Observation, waited_s: float) -> Observation:
     """A run that was cut short because it had to wait says nothing of its target."""
     failure = observation.failure
@@ -189,8 +263,6 @@ def _mark_wait(observation: Observation, waited_s: float) -> Observation:
 
 def _clean(seen: Observation, redactor: Redactor) -> Observation:
     """``seen`` with every secret taken out of its texts; its body and headers are for the judgement alone."""
-    if not redactor.active:
-        return seen
     return replace(
         seen,
         facts=redactor.value(dict(seen.facts)),
