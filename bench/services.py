@@ -59,6 +59,8 @@ class Services:
     unwell: bool = True
     taken: list[Taken] = field(default_factory=list)
     injected: Counter[str] = field(default_factory=Counter)
+    hung_up: Counter[str] = field(default_factory=Counter)
+    """By channel: notices that were taken without an answer, though nobody was killed."""
     on_take: Callable[[], None] | None = None
     """Called once, after the next notice was taken and before that is answered."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -84,6 +86,7 @@ class Services:
             return None
         if 0.16 <= mood < 0.24:
             self.injected["hung up"] += 1
+            self.hung_up[channel] += bool(arrived)
             return None
         return 200, SAID.get(channel, b"{}")
 
@@ -99,7 +102,12 @@ def _read(channel: str, path: str, headers: Any, body: bytes) -> Iterator[Taken]
     found = _INCIDENT.search(f"{unquote(path)} {body.decode()}")
     if found:
         kind = "resolve" if _is_over(channel, path, said, body) else "trigger"
-        key = {"webhook": headers.get("Idempotency-Key"), "pagerduty": f"{said.get('dedup_key')} {kind}"}.get(channel)
+        alias = said.get("alias") or unquote(path).split("/")[-2]
+        key = {
+            "webhook": headers.get("Idempotency-Key"),
+            "pagerduty": f"{said.get('dedup_key')} {kind}",
+            "opsgenie": f"{alias} {kind}",
+        }.get(channel)
         yield Taken(channel, found[0], kind, key or f"{found[0]} {kind}")
 
 
