@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ PAGE = HERE.parent / "docs" / "performance.md"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 BENCHES = ("start", "cost", "truth", "scrape", "memory", "scale", "cores")
 """Of these, those that are here."""
+BUSY = 0.5
 _SAID = {None: "not judged", True: "holds", False: "DOES NOT HOLD"}
 
 
@@ -34,15 +36,15 @@ def run(name: str, *, quick: bool) -> dict[str, Any] | None:
     return line
 
 
-def table(lines: list[dict[str, Any]]) -> str:
-    """The figures as Markdown, one row each."""
+def table(lines: list[dict[str, Any]], load: float) -> str:
+    """The figures as Markdown, one row each; ``load`` is what else the machine was busy with when they were begun."""
     rows = [
         "| bench | figure | ours | peer | ratio | limit | holds |",
         "|---|---|--:|--:|--:|--:|---|",
         *(row for line in lines for row in _rows(line)),
     ]
     peers = [f"{line['bench']}: {line['against']}" for line in lines if line.get("against")]
-    return "\n".join([f"Taken on {machine()}. Peers: {'; '.join(peers)}.", "", *rows])
+    return "\n".join([f"Taken on {machine()}, load average {load:.1f} before. Peers: {'; '.join(peers)}.", "", *rows])
 
 
 def _rows(line: Mapping[str, Any]) -> Iterator[str]:
@@ -69,13 +71,13 @@ def _word(holds: bool | None) -> str:
     return {None: "", True: "yes", False: "**no**"}[holds]
 
 
-def write(page: Path, lines: list[dict[str, Any]]) -> None:
+def write(page: Path, lines: list[dict[str, Any]], load: float) -> None:
     """Put the table between the marks of ``page``; what stands around it stays."""
     before, begin, rest = page.read_text().partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise SystemExit(f"{page} has no place for the table: the lines {BEGIN} and {END}")
-    page.write_text(f"{before}{BEGIN}\n{table(lines)}\n{END}{after}")
+    page.write_text(f"{before}{BEGIN}\n{table(lines, load)}\n{END}{after}")
 
 
 def main() -> int:
@@ -84,10 +86,13 @@ def main() -> int:
     parser.add_argument("--only", action="append", choices=BENCHES, help="only this one; may be repeated")
     asked = parser.parse_args()
     names = [name for name in asked.only or BENCHES if (HERE / f"{name}.py").is_file()]
+    load = os.getloadavg()[0]
+    if load > BUSY:
+        print(f"the machine is busy (load average {load:.1f}): what is measured now says little", file=sys.stderr)
     lines = [run(name, quick=asked.quick) for name in names]
     whole = [line for line in lines if line is not None]
     if not asked.quick and not asked.only:
-        write(PAGE, whole)
+        write(PAGE, whole, load)
     for line in whole:
         print(f"{line['bench']}: {_SAID[line.get('holds')]}")
     return 1 if len(whole) < len(names) or any(line.get("holds") is False for line in whole) else 0

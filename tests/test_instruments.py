@@ -50,10 +50,11 @@ def test_the_table_takes_the_place_of_the_one_before_and_nothing_else(
     page = tmp_path / "performance.md"
     page.write_text(f"# before\n{module.BEGIN}\nstale\n{module.END}\nafter\n")
     figures = {"ours": {"a_s": 1.0, "b": 2.0}, "peer": {"a_s": 4.0}, "ratio": {"a_s": 0.25}, "limit": {"a_s": 0.5}}
-    module.write(page, [{"bench": "one", "holds": False, "against": "them", **figures}])
+    module.write(page, [{"bench": "one", "holds": False, "against": "them", **figures}], 0.25)
     text = page.read_text()
     assert text.startswith("# before\n")
     assert text.endswith("\nafter\n")
     assert "stale" not in text
+    assert "load average 0.2" in text
     assert "| one | a_s | 1 | 4 | 0.25 | 0.5 | **no** |" in text
     assert "| one | b | 2 |  |  |  |  |" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,11 +56,15 @@ def config_file(path: Path | None) -> Path:
 
 def load_config(path: Path | None, *, lenient: bool, needed: bool) -> Any:
     """The configuration; an empty one where there is none and none is needed."""
-    from prober.config import Config, Loaded, load
+    gc.disable()  # all that is built here stays
+    try:
+        from prober.config import Config, Loaded, load
 
-    if path is None and not needed and not DEFAULT_CONFIG.is_file():
-        return Loaded(Config(), warnings=(), digest="", secrets=(), base=Path.cwd(), unresolved={})
-    return load(config_file(path), os.environ, lenient=lenient)
+        if path is None and not needed and not DEFAULT_CONFIG.is_file():
+            return Loaded(Config(), warnings=(), digest="", secrets=(), base=Path.cwd(), unresolved={})
+        return load(config_file(path), os.environ, lenient=lenient)
+    finally:
+        gc.enable()
 
 
 def warn(source: Path, warnings: Sequence[ConfigError]) -> None:
