@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -63,6 +64,8 @@ async def serve_until_told(path: Path, options: ServeOptions) -> None:
     _listen_to_signals(told, reload)
     try:
         await service.start(loaded, host, port)
+        gc.collect()
+        gc.freeze()  # what was loaded stays for as long as this runs, and need not be looked through again and again
         options.on_started(Started(service.url, service.checks))
         _log.info("serving", url=service.url, region=region, checks=len(service.checks))
         await _until_told(told, _reload_when_changed(path, loaded, options, service, reload), service.watch())
