@@ -42,6 +42,11 @@ class Load:
     def ratio(self) -> float:
         return statistics.median(self.ours_us) / statistics.median(self.peer_us)
 
+    @property
+    def steady(self) -> bool:
+        """Whether both sides kept the pace; what a probe costs depends on it, so otherwise nothing is comparable."""
+        return min(self.pace) >= 0.95 * self.per_second
+
 
 @dataclass(frozen=True)
 class Stretch:
@@ -139,8 +144,9 @@ def conclude_all(loads: list[Load], judged: bool) -> int:
             "ratio": round(load.ratio, 3),
             "limit": load.limit,
             "rounds": len(load.ours_us),
+            "steady": load.steady,
         }
-        holds = load.ratio <= load.limit if judged else None
+        holds = load.ratio <= load.limit if judged and load.steady else None
         codes.append(conclude("cost", figures, f"{load.kind}: at most {load.limit} of the peer's CPU", holds))
     return max(codes)
 

@@ -21,6 +21,7 @@ class Backlog:
         self._dropped: Counter[str] = Counter()
         self._changed = threading.Condition()
         self._urgent = False
+        self._limit = capacity
         self._closed = False
 
     def __len__(self) -> int:
@@ -43,7 +44,10 @@ class Backlog:
                 self._dropped["full"] += 1
             lane = self._ups if result.verdict is Verdict.UP else self._others
             lane.append((next(self._numbers), result))
-            self._wake(urgent)
+            self._urgent = self._urgent or urgent
+            # Not for every one: a reader that lets more come in would wake up only to wait on.
+            if self._urgent or len(self) == 1 or len(self) >= self._limit:
+                self._changed.notify()
 
     def poke(self) -> None:
         """Let the reader look up though there may be no result."""
@@ -62,6 +66,7 @@ class Backlog:
         An empty list after ``poke``, or when nothing came for ``idle_s``; None when closed and empty.
         """
         with self._changed:
+            self._limit = limit
             if not self._changed.wait_for(lambda: len(self) or self._urgent, idle_s):
                 return []
             if not self._urgent:

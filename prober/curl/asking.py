@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from urllib.parse import urljoin
+from dataclasses import dataclass, field, replace
+from urllib.parse import urljoin, urlsplit
 
 from prober.curl.exchange import Request
 from prober.curl.urls import UnusableScheme, Url, read_url
@@ -31,6 +31,15 @@ class Ask:
     tls: TlsOptions
     pinned: str | None
     """The address the config gives for this host."""
+    shown: str = field(init=False, repr=False, compare=False)
+    """Its URL without credentials."""
+    lines: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    """Its header lines, secrets and all."""
+
+    def __post_init__(self) -> None:
+        # Worked out once: a check asks the same thing for as long as it is configured.
+        object.__setattr__(self, "shown", redact_url(self.url.text))
+        object.__setattr__(self, "lines", tuple(_lines(self)))
 
     @property
     def secure(self) -> bool:
@@ -45,6 +54,21 @@ def first(request: Request) -> Ask:
         raise ProbeError(Reason.INTERNAL, f"not a URL that can be asked: {error}") from None
     body = request.body.reveal().encode() if isinstance(request.body, Secret) else request.body
     return Ask(url, request.method.upper(), request.headers, body, request.tls, request.resolve)
+
+
+def _lines(ask: Ask) -> list[str]:
+    lines = [_line(name, value.reveal() if isinstance(value, Secret) else value) for name, value in ask.headers]
+    given = {name.lower() for name, _ in ask.headers}
+    if ask.body is not None:
+        # Without these libcurl adds a form's content type, and waits a second for a 100 Continue.
+        lines += [f"{name}:" for name in ("Content-Type", "Expect") if name.lower() not in given]
+    if ask.secure and ask.tls.server_name and "host" not in given:
+        lines.append(f"Host: {urlsplit(ask.url.text).netloc}")
+    return lines
+
+
+def _line(name: str, value: str) -> str:
+    return f"{name}: {value}" if value.strip() else f"{name};"
 
 
 def redirected(ask: Ask, status: int, location: str | None, request: Request) -> Ask:

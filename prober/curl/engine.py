@@ -108,7 +108,8 @@ class Engine:
         self._asleep = False
         self._poll = select.epoll()
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._poll.register(self._wake_fd, select.EPOLLIN)
+        # By its edge: each write wakes once, and nothing has to be read.
+        self._poll.register(self._wake_fd, select.EPOLLIN | select.EPOLLET)
         self._sockets: dict[int, Lane] = {}
         # Made now, so that running out of descriptors later keeps nobody from asking without TLS.
         self._lanes: dict[str, Lane] = {"": Lane(self._poll, self._sockets)}
@@ -157,6 +158,8 @@ class Engine:
 
     def _turn(self) -> None:
         self._take_inbox()
+        self._take_dues()  # before the poll: what has just been added is due at once
+        self._collect()
         self._asleep = True
         # Told to be asleep before it looks a last time: whoever adds after that look sees it and writes.
         events = self._poll.poll(0 if self._inbox or self._stopping else self._wait_s())
@@ -165,15 +168,22 @@ class Engine:
             lane = self._sockets.get(fd)
             if lane is not None:
                 lane.on_ready(fd, what)
-            elif fd == self._wake_fd:
-                os.eventfd_read(fd)
-        now = time.monotonic()
+        if events:
+            self._collect()
+
+    def _collect(self) -> None:
         done: list[Transfer] = []
+        for lane in self._lanes.values():
+            if lane.active:
+                lane.finished(done)
+        if done or self._held:
+            self._tell(done, time.monotonic())
+
+    def _take_dues(self) -> None:
+        now = time.monotonic()
         for lane in self._lanes.values():
             if lane.due is not None and lane.due <= now:
                 lane.on_due()
-            lane.finished(done)
-        self._tell(done, now)
 
     def _tell(self, done: list[Transfer], now: float) -> None:
         """Tell the loop of what has ended, at once or a little later together with others."""

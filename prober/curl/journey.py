@@ -20,7 +20,6 @@ from prober.curl.transfer import Transfer
 from prober.faults import ProbeError
 from prober.model import Failure, Reason
 from prober.net import Net, guard, is_public, literal
-from prober.secret import redact_url
 
 Answer = tuple[int, Headers]
 
@@ -55,7 +54,7 @@ class Journey:
             cookies += sum(name.lower() == "set-cookie" for name, _ in fields)
             key = (ask.method, ask.url.text, cookies)
             if key in seen:
-                raise ProbeError(Reason.REDIRECT_LOOP, f"{redact_url(ask.url.text)} redirects in a circle")
+                raise ProbeError(Reason.REDIRECT_LOOP, f"{ask.shown} redirects in a circle")
             seen.add(key)
             if followed == self._request.max_redirects:
                 raise ProbeError(Reason.REDIRECT_LIMIT, f"more than {followed} redirects")
@@ -97,7 +96,7 @@ class Journey:
         failure = failure_of(Case(transfer, reading, ask, dial, rest_s))
         if failure is not None:
             raise ProbeError(failure.reason, failure.message)
-        if not self._been_public:
+        if transfer.status in REDIRECTS and not self._been_public:
             # Behind a proxy only a literal address is known; a name is the proxy's to resolve, and to guard.
             reached = literal(ask.url.host) if dial.proxy else reading.address or dial.addresses[0]
             self._been_public = reached is not None and is_public(reached)

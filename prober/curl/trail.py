@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 
 from prober.curl.asking import Ask
@@ -11,7 +12,6 @@ from prober.curl.exchange import PHASES, Exchange, Hop, Request
 from prober.curl.transfer import Reading, Transfer
 from prober.model import Certificate, Failure
 from prober.net import read_certificate
-from prober.secret import redact_url
 
 _VERSIONS = {1: "1.0", 2: "1.1", 3: "2", 30: "3"}
 _LARGEST_LENGTH = 2**63 - 1
@@ -32,7 +32,7 @@ class Trail:
 
     def lost(self, ask: Ask, phases: Mapping[str, float]) -> None:
         """Add a hop that never got as far as dialling."""
-        self._hops.append(Hop(redact_url(ask.url.text), None, None, phases))
+        self._hops.append(Hop(ask.shown, None, None, phases))
         self._facts = {"ssl": ask.secure, "url": self._hops[-1].url}
         self._headers, self._body, self._certificates = (), None, ()
 
@@ -40,7 +40,7 @@ class Trail:
         """Add a hop that was dialled, and return its header fields."""
         phases = _phases(ask, reading, resolve_s)
         seen_at = reading.address or address
-        self._hops.append(Hop(redact_url(ask.url.text), transfer.status, seen_at or None, phases))
+        self._hops.append(Hop(ask.shown, transfer.status, seen_at or None, phases))
         self._headers = _fields(transfer)
         self._body = bytes(transfer.body) if transfer.ended else None
         self._certificates = tuple(filter(None, map(read_certificate, reading.chain)))
@@ -51,11 +51,7 @@ class Trail:
     def exchange(self, failure: Failure | None) -> Exchange:
         """Everything seen, with ``failure`` where the way ended in one."""
         followed = self._hops[:-1]
-        phases = {
-            name: sum(hop.phases[name] for hop in self._hops if name in hop.phases)
-            for name in PHASES
-            if any(name in hop.phases for hop in self._hops)
-        }
+        phases = _summed(self._hops) if followed else self._hops[-1].phases if self._hops else {}
         self._facts["redirects"] = len(followed)
         self._facts["redirect_chain"] = [{"url": hop.url, "status": hop.status} for hop in followed]
         return Exchange(
@@ -68,6 +64,14 @@ class Trail:
             self._certificates,
             failure,
         )
+
+
+def _summed(hops: list[Hop]) -> Mapping[str, float]:
+    return {
+        name: sum(hop.phases[name] for hop in hops if name in hop.phases)
+        for name in PHASES
+        if any(name in hop.phases for hop in hops)
+    }
 
 
 def _phases(ask: Ask, reading: Reading, resolve_s: float) -> dict[str, float]:
@@ -123,9 +127,9 @@ def _facts(ask: Ask, transfer: Transfer, reading: Reading, address: str, fields:
             "http_version": _VERSIONS.get(reading.http_version, "1.1"),
             "content_length": _length(lower.get("content-length", "")),
         }
-        modified = _date(lower.get("last-modified"))
-        if modified is not None:
-            facts["last_modified"] = modified
+        modified = lower.get("last-modified")
+        if modified and (at := _date(modified)) is not None:
+            facts["last_modified"] = at
     return facts
 
 
@@ -134,9 +138,8 @@ def _length(text: str) -> int:
     return min(int(text), _LARGEST_LENGTH) if known else -1
 
 
-def _date(text: str | None) -> float | None:
-    if not text:
-        return None
+@lru_cache(maxsize=1024)
+def _date(text: str) -> float | None:
     try:
         return parsedate_to_datetime(text).timestamp()
     except (ValueError, OverflowError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -171,8 +172,12 @@ def _tls_outcome(lowest: str, seen: str | None) -> Outcome:
 
 
 def _status_outcome(wanted: tuple[str, ...], seen: int | None) -> Outcome:
-    def covers(text: str) -> bool:
-        low, _, high = text.partition("-")
-        return seen is not None and int(low) <= seen <= int(high or low)
+    ranges, words = _ranges(wanted)
+    held = seen is not None and any(low <= seen <= high for low, high in ranges)
+    return outcome("status", held, Reason.STATUS, words, seen)
 
-    return outcome("status", any(map(covers, wanted)), Reason.STATUS, " or ".join(wanted), seen)
+
+@lru_cache(maxsize=1024)
+def _ranges(wanted: tuple[str, ...]) -> tuple[tuple[tuple[int, int], ...], str]:
+    pairs = (text.partition("-") for text in wanted)
+    return tuple((int(low), int(high or low)) for low, _, high in pairs), " or ".join(wanted)
