@@ -6,14 +6,13 @@ says it held the request. How late a run began is worked out from its check's sl
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from array import array
 from dataclasses import dataclass
 from pathlib import Path
 
-from prober.app.serve import ServeOptions, Started, serve_until_told
+from prober.app.serve import ServeOptions, Started, serve
 from prober.model import Result, Verdict
 from prober.schedule import plan_for
 
@@ -79,7 +78,7 @@ def main() -> None:
     recorder = Recorder()
     options = ServeOptions(environ=os.environ, listen="127.0.0.1:0", on_started=announce, on_result=recorder.take)
     try:
-        asyncio.run(serve_until_told(Path(sys.argv[1]), options))
+        serve(Path(sys.argv[1]), options)
     finally:
         recorder.write(Path(sys.argv[2]))
 

@@ -31,6 +31,7 @@ import structlog
 from prober.clock import Clock
 from prober.model import Check
 from prober.probes import Flight
+from prober.values import record
 
 FIRST_RUNS_WITHIN_S = 15.0  # the first runs are spread over this or the interval, whichever is shorter
 FIRES_COMPARED = 8
@@ -56,7 +57,7 @@ class Plan:
         return self.phase_s + turns * self.interval_s
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Slot:
     """A time to run at, and how many were passed over before it."""
 

@@ -1,4 +1,4 @@
-"""The engine's thread under load, cancellation and its own end."""
+"""The engine under load, cancellation and its own end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import gc
 import os
 import resource
-import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -145,7 +144,6 @@ def test_requests_in_flight_when_the_engine_stops_fail_as_our_own_fault() -> Non
         for exchange in with_curl(main):
             assert exchange.failure is not None
             assert exchange.failure.reason is Reason.INTERNAL
-    assert "curl" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_running_out_of_descriptors_is_our_own_fault_and_passes(tmp_path: Path) -> None:
@@ -198,11 +196,3 @@ def test_a_changed_ca_file_is_read_anew(tmp_path: Path) -> None:
 
     with Server(http(answer()), second.good()) as server:
         assert with_curl(main) == [False, True]
-
-
-def test_one_engine_serves_several_loops() -> None:
-    curl = Curl()
-    with Server(http(answer(b"x"))) as server:
-        for _ in range(3):
-            assert asyncio.run(curl.fetch(Request(server.url()), Net(), soon())).body == b"x"
-    curl.close()

@@ -110,10 +110,10 @@ def serve(config_path: Path | None, region: str | None, listen: str | None, shar
     SIGTERM and Ctrl-C let running checks finish (10 s), flush the queues and exit 0; SIGHUP and a changed file
     reload, and a configuration with mistakes leaves the old one running.
     """
-    from prober.app.serve import ServeOptions, serve_until_told
+    from prober.app import serve as serving
 
     path = config_file(config_path)
-    _run(serve_until_told(path, ServeOptions(region=region, shard=shard, listen=listen, environ=os.environ)))
+    serving.serve(path, serving.ServeOptions(region=region, shard=shard, listen=listen, environ=os.environ))
 
 
 @cli.command()

@@ -1,4 +1,4 @@
-"""The HTTP client: requests that are awaited, and requests whose end is told, over one libcurl thread."""
+"""The HTTP client: requests that are awaited, and requests whose end is told, over one libcurl engine."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Way:
 
 
 class Curl:
-    """HTTP over libcurl: one thread, a new connection for every request, exact phases."""
+    """HTTP over libcurl on the running loop: a new connection for every request, exact phases."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
@@ -73,7 +73,7 @@ class Curl:
         return Flight(self._journey(way.request, net, deadline), way, way.dial, self._arrived, done)
 
     def close(self) -> None:
-        """Stop the thread; requests in flight fail as internal."""
+        """Stop; requests in flight fail as internal."""
         self._engine.close()
         while self._handles:
             self._handles.pop().close()
@@ -108,7 +108,7 @@ class Flight:
         self._arrived, self._done = arrived, done
         self._task: asyncio.Task[Failure | None] | None = None
         self._rest_s = journey.rest_s()
-        self._transfer = journey.submit(way.ask, dial, self._rest_s, self._land, patient=True)
+        self._transfer = journey.submit(way.ask, dial, self._rest_s, self._land)
 
     def cancel(self) -> None:
         """Give it up; ``done`` is not called any more."""

@@ -1,15 +1,14 @@
-"""The thread that drives libcurl: one epoll set over all multi handles, results handed over in batches.
+"""libcurl on the event loop: one epoll set over all multi handles, which the loop watches as a single descriptor.
 
-Only this thread may touch a handle between ``submit`` and its future's result.
+What libcurl does and what is made of it take turns on one thread. On a thread of its own every callback of libcurl had
+to wait for the interpreter's lock, which cost more processor time, and more truth, than the work it was kept from.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import select
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -23,8 +22,8 @@ from prober.model import Failure, Reason
 
 _FAILED = select.EPOLLERR | select.EPOLLHUP
 _CONNECTIONS_KEPT = 1  # none is ever reused
-HELD_S = 0.004  # waking the loop costs as much as a tenth of a probe; their times are libcurl's, and do not grow
-HELD = 32
+_NEVER = float("inf")
+_SLACK_S = 0.0005  # libcurl counts in whole milliseconds, and calls a timer that comes early for nothing
 
 
 class Lane:
@@ -32,9 +31,10 @@ class Lane:
 
     def __init__(self, poll: select.epoll, lanes: dict[int, Lane]) -> None:
         self.active: dict[Any, Transfer] = {}
-        self.due: float | None = None
+        self.due = _NEVER
         self._poll = poll
         self._lanes = lanes
+        self._running = 0
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
@@ -58,17 +58,16 @@ class Lane:
         mask = (pycurl.CSELECT_IN if events & select.EPOLLIN else 0) | (
             pycurl.CSELECT_OUT if events & select.EPOLLOUT else 0
         )
-        self._multi.socket_action(fd, mask | pycurl.CSELECT_IN if events & _FAILED else mask)
+        _, self._running = self._multi.socket_action(fd, mask | pycurl.CSELECT_IN if events & _FAILED else mask)
 
     def on_due(self) -> None:
         """Let libcurl work on what has timed out."""
-        self.due = None
-        self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        self.due = _NEVER
+        _, self._running = self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
 
-    def finished(self, into: list[Transfer]) -> None:
+    def finished(self, into: deque[Transfer]) -> None:
         """Move every transfer that has ended to ``into``, with its reading taken."""
-        left = 1
-        while left:
+        while self._running < len(self.active):
             left, succeeded, failed = self._multi.info_read()
             ended = [(handle, 0, "") for handle in succeeded] + failed
             for handle, code, message in ended:
@@ -76,6 +75,8 @@ class Lane:
                 self._multi.remove_handle(handle)
                 transfer.read(code, message)
                 into.append(transfer)
+            if not left:
+                return
 
     def close(self) -> None:
         for transfer in list(self.active.values()):
@@ -83,7 +84,7 @@ class Lane:
         self._multi.close()
 
     def _on_timer(self, wait_ms: int) -> None:
-        self.due = None if wait_ms < 0 else time.monotonic() + wait_ms / 1000
+        self.due = _NEVER if wait_ms < 0 else time.monotonic() + wait_ms / 1000
 
     def _on_socket(self, wanted: int, fd: int, multi: Any, data: Any) -> None:
         if wanted == pycurl.POLL_REMOVE:
@@ -100,135 +101,113 @@ class Lane:
 
 
 class Engine:
-    """The thread itself, started at once and stopped by ``close``."""
+    """All transfers of one loop, the running one. Everything is called in it."""
 
     def __init__(self) -> None:
-        self._inbox: deque[Transfer] = deque()
-        self._stopping = False
-        self._asleep = False
+        self._loop = asyncio.get_running_loop()
         self._poll = select.epoll()
-        self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        # By its edge: each write wakes once, and nothing has to be read.
-        self._poll.register(self._wake_fd, select.EPOLLIN | select.EPOLLET)
         self._sockets: dict[int, Lane] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._wakes_at = _NEVER
+        self._landing: deque[Transfer] = deque()
+        self._lands = False
         # Made now, so that running out of descriptors later keeps nobody from asking without TLS.
-        self._lanes: dict[str, Lane] = {"": Lane(self._poll, self._sockets)}
-        self._held: list[Transfer] = []
-        self._held_until = 0.0
-        self._gate = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="curl", daemon=True)
-        self._thread.start()
+        self._lanes: dict[str, Lane] = {"": self._new_lane()}
+        self._closed = False
+        self._loop.add_reader(self._poll, self._on_ready)
 
     def submit(self, transfer: Transfer) -> None:
-        """Start ``transfer``; it is told of its end in its own loop. Raises ProbeError(internal) once closed."""
-        with self._gate:
-            if self._stopping:
-                raise ProbeError(Reason.INTERNAL, "the HTTP engine has been stopped")
-            self._inbox.append(transfer)
-        self._wake()
+        """Start ``transfer``; it is told of its end later. Raises ProbeError(internal) once closed."""
+        if self._closed:
+            raise ProbeError(Reason.INTERNAL, "the HTTP engine has been stopped")
+        try:
+            lane = self._lane(transfer.authorities)
+            lane.add(transfer)
+        except pycurl.error as error:
+            # A multi handle needs descriptors and memory of its own.
+            transfer.refused = Failure(Reason.FD_EXHAUSTED, f"libcurl cannot begin: {error.args[-1]}")
+            self._landing.append(transfer)
+            self._land_soon()
+        else:
+            lane.on_due()  # what has just been added is due at once
+            self._collect(lane)
 
     def abandon(self, transfer: Transfer) -> None:
         """Take ``transfer`` back; its handle must not be used again."""
         transfer.abandoned = True
-        self._inbox.append(transfer)
-        self._wake()
-
-    def close(self) -> None:
-        """Stop the thread; what is in flight fails as internal."""
-        with self._gate:
-            self._stopping = True
-        self._ring()
-        self._thread.join()
-
-    def _wake(self) -> None:
-        if self._asleep:
-            self._ring()
-
-    def _ring(self) -> None:
-        with contextlib.suppress(OSError):  # closed in the meantime: nobody is left to wake
-            os.eventfd_write(self._wake_fd, 1)
-
-    def _run(self) -> None:
-        try:
-            while not self._stopping:
-                self._turn()
-        finally:
-            # Also when this thread dies of a bug: whoever waits for it must not wait for ever.
-            self._tear_down()
-
-    def _turn(self) -> None:
-        self._take_inbox()
-        self._take_dues()  # before the poll: what has just been added is due at once
-        self._collect()
-        self._asleep = True
-        # Told to be asleep before it looks a last time: whoever adds after that look sees it and writes.
-        events = self._poll.poll(0 if self._inbox or self._stopping else self._wait_s())
-        self._asleep = False
-        for fd, what in events:
-            lane = self._sockets.get(fd)
-            if lane is not None:
-                lane.on_ready(fd, what)
-        if events:
-            self._collect()
-
-    def _collect(self) -> None:
-        done: list[Transfer] = []
-        for lane in self._lanes.values():
-            if lane.active:
-                lane.finished(done)
-        if done or self._held:
-            self._tell(done, time.monotonic())
-
-    def _take_dues(self) -> None:
-        now = time.monotonic()
-        for lane in self._lanes.values():
-            if lane.due is not None and lane.due <= now:
-                lane.on_due()
-
-    def _tell(self, done: list[Transfer], now: float) -> None:
-        """Tell the loop of what has ended, at once or a little later together with others."""
-        held = self._held
-        if done:
-            if not held:
-                self._held_until = now + HELD_S
-            held += done
-        if held and (now >= self._held_until or len(held) >= HELD or not all(t.patient for t in done)):
-            self._held = []
-            _hand_over(held)
-
-    def _wait_s(self) -> float | None:
-        dues = [lane.due for lane in self._lanes.values() if lane.due is not None]
-        if self._held:
-            dues.append(self._held_until)
-        return max(0.0, min(dues) - time.monotonic()) if dues else None
-
-    def _take_inbox(self) -> None:
-        while self._inbox:
-            transfer = self._inbox[0]
-            if transfer.abandoned:
-                self._take_back(transfer)
-            else:
-                self._begin(transfer)
-            self._inbox.popleft()  # only now: if this thread dies in between, the rest is still told of it
-
-    def _begin(self, transfer: Transfer) -> None:
-        try:
-            self._lane(transfer.authorities).add(transfer)
-        except pycurl.error as error:
-            # A multi handle needs descriptors and memory of its own.
-            transfer.refused = Failure(Reason.FD_EXHAUSTED, f"libcurl cannot begin: {error.args[-1]}")
-            _hand_over([transfer])
-
-    def _take_back(self, transfer: Transfer) -> None:
         lane = self._lanes.get(transfer.authorities)
         if lane is not None and lane.remove(transfer):
             transfer.handle.close()
+
+    def close(self) -> None:
+        """Stop; what is in flight fails as internal."""
+        if self._closed:
+            return
+        self._closed = True
+        if not self._loop.is_closed():
+            self._loop.remove_reader(self._poll)
+        if self._timer is not None:
+            self._timer.cancel()
+        for lane in self._lanes.values():
+            for transfer in lane.active.values():
+                transfer.refused = Failure(Reason.INTERNAL, "the HTTP engine was stopped")
+                self._landing.append(transfer)
+            lane.close()
+        self._poll.close()
+        if not self._loop.is_closed():
+            self._land_soon()
+
+    def _on_ready(self) -> None:
+        for fd, what in self._poll.poll(0):
+            lane = self._sockets.get(fd)
+            if lane is not None:
+                lane.on_ready(fd, what)
+        for lane in self._lanes.values():
+            self._collect(lane)
+
+    def _on_timer(self) -> None:
+        self._timer, self._wakes_at = None, _NEVER
+        now = time.monotonic() + _SLACK_S
+        for lane in self._lanes.values():
+            if lane.due <= now:
+                lane.on_due()
+            self._collect(lane)
+
+    def _collect(self, lane: Lane) -> None:
+        """What to do after libcurl has worked: see what has ended, and when it wants to work again."""
+        if lane.active:
+            lane.finished(self._landing)
+            self._land_soon()
+        if lane.due < self._wakes_at:  # a timer that goes off too early for another one is rare, and sets the next
+            self._wake_at(lane.due)
+
+    def _wake_at(self, due: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._wakes_at = due
+        self._timer = self._loop.call_later(max(0.0, due - time.monotonic()), self._on_timer)
+
+    def _land_soon(self) -> None:
+        if self._landing and not self._lands:
+            self._lands = True
+            self._loop.call_soon(self._land)
+
+    def _land(self) -> None:
+        """Tell one of its end; between two the loop looks at the sockets, whose times must not wait."""
+        self._lands = False
+        transfer = self._landing.popleft()
+        self._land_soon()
+        if not transfer.abandoned:
+            transfer.landed()
+
+    def _new_lane(self) -> Lane:
+        return Lane(self._poll, self._sockets)
 
     def _lane(self, authorities: str) -> Lane:
         lane = self._lanes.get(authorities)
         if lane is None:
             self._drop_outdated(authorities.partition("\0")[0])
-            lane = self._lanes[authorities] = Lane(self._poll, self._sockets)
+            lane = self._lanes[authorities] = self._new_lane()
         return lane
 
     def _drop_outdated(self, path: str) -> None:
@@ -237,31 +216,3 @@ class Engine:
             if path and key.partition("\0")[0] == path and not lane.active:
                 lane.close()
                 del self._lanes[key]
-
-    def _tear_down(self) -> None:
-        with self._gate:
-            self._stopping = True
-        left = [transfer for transfer in self._inbox if not transfer.abandoned]
-        for lane in self._lanes.values():
-            left += lane.active.values()
-            lane.close()
-        for transfer in left:
-            transfer.refused = transfer.refused or Failure(Reason.INTERNAL, "the HTTP engine was stopped")
-        _hand_over(self._held + left)
-        self._poll.close()
-        os.close(self._wake_fd)
-
-
-def _hand_over(transfers: list[Transfer]) -> None:
-    """Tell each loop once of its transfers; a loop that is closed has nobody waiting."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[Transfer]] = {}
-    for transfer in transfers:
-        by_loop.setdefault(transfer.loop, []).append(transfer)
-    for loop, batch in by_loop.items():
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(_land, loop, batch)
-
-
-def _land(loop: asyncio.AbstractEventLoop, batch: list[Transfer]) -> None:
-    for transfer in batch:
-        loop.call_soon(transfer.landed)  # each on its own: what one runs into must not keep the others waiting

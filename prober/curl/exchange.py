@@ -10,6 +10,7 @@ from typing import Any, Literal
 from prober.model import Certificate, Failure
 from prober.net import Family, TlsOptions
 from prober.secret import Secret
+from prober.values import record
 
 HttpVersion = Literal["auto", "1.1", "2", "3"]
 
@@ -60,7 +61,7 @@ class Request:
     """How much of the decoded body is read before the transfer is ended."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Hop:
     """One request and its answer on the way through redirects."""
 
@@ -71,7 +72,7 @@ class Hop:
     phases: Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Exchange:
     """What came of a Request: everything that was seen, also when it failed."""
 

@@ -65,15 +65,10 @@ class Journey:
         """Seconds that are left."""
         return self._deadline - self._clock.monotonic()
 
-    def submit(
-        self, ask: Ask, dial: Dial, rest_s: float, landed: Callable[[], object], *, patient: bool = False
-    ) -> Transfer:
+    def submit(self, ask: Ask, dial: Dial, rest_s: float, landed: Callable[[], object]) -> Transfer:
         """Begin one hop; ``landed`` is called once it has ended. Raises ProbeError(internal)."""
         request = self._request
-        loop = asyncio.get_running_loop()
-        transfer = Transfer(
-            self.handle, _authorities(ask), loop, landed, request.keep_bytes, request.read_bytes, patient
-        )
+        transfer = Transfer(self.handle, _authorities(ask), landed, request.keep_bytes, request.read_bytes)
         try:
             configure(transfer, request, ask, dial, rest_s)
         except pycurl.error as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -43,18 +42,15 @@ class Reading(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Transfer:
-    """A handle on its way through the engine. Its callbacks run in the engine's thread, the rest in the loop's."""
+    """A handle on its way through the engine."""
 
     handle: Any
     authorities: str
     """What tells one CA store from another; empty without TLS."""
-    loop: asyncio.AbstractEventLoop
     landed: Callable[[], object]
-    """Called in ``loop`` once there is a reading, or a refusal."""
+    """Called once there is a reading, or a refusal."""
     keep_bytes: int
     read_bytes: int
-    patient: bool = False
-    """Whether its end may be told a few milliseconds later, together with others'."""
     status: int | None = None
     fields: list[bytes] = field(default_factory=list)
     ended: bool = False

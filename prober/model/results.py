@@ -8,6 +8,7 @@ from typing import Any
 
 from prober.model.checks import Check
 from prober.model.verdicts import Reason, Verdict
+from prober.values import record
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class Artifact:
     """Where people find it; empty where nothing serves it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Observation:
     """The facts of one run. A probe fills it and judges nothing."""
 
@@ -125,7 +126,7 @@ class Observation:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Outcome:
     """One expectation, what it asked for and what was seen."""
 
@@ -136,7 +137,7 @@ class Outcome:
     seen: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Judgement:
     """What the expectations make of an observation."""
 
@@ -146,7 +147,7 @@ class Judgement:
     outcomes: tuple[Outcome, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Result:
     """One run of one check in one region, judged."""
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from prober.clock import Clock
 from prober.model import Observation
 from prober.net import Net
+from prober.values import record
 
 if TYPE_CHECKING:
     import structlog
@@ -37,7 +38,7 @@ KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Context:
     """What a probe is handed for one run."""
 

@@ -9,10 +9,11 @@ degraded and ``up_after`` good ones back. ``unknown`` is the prober's own failin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any, Protocol
 
 from prober.model import AlertPolicy, Reason, Transition, Verdict
+from prober.values import record
 
 MESSAGE_CHARS = 500
 
@@ -32,7 +33,7 @@ class Run(Protocol):
     def duration_s(self) -> float: ...
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class State:
     """The settled verdict of one check in one region, and how far the latest runs are from changing it."""
 
