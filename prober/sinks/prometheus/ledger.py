@@ -138,17 +138,26 @@ class Ledger:
         self._show()
 
     def _count_lines(self) -> Mapping[str, bytes]:
+        # Without Lines, which would double what this takes for every result.
+        labels = self._own_labels
+        counts = [f"prober_check_runs_total{{{labels},{_ended(*key)}}} {count}\n" for key, count in self._runs.items()]
+        lines = {
+            "prober_check_duration_seconds": self._durations.lines("prober_check_duration_seconds", labels),
+            "prober_check_runs_total": "".join(counts).encode(),
+        }
+        if self._last_run_at is not None:
+            line = f"prober_check_last_run_timestamp_seconds{{{labels}}} {number(self._last_run_at)}\n"
+            lines["prober_check_last_run_timestamp_seconds"] = line.encode()
+        if self._steps.used or self._measures.used:
+            lines |= self._dropped_lines()
+        return lines
+
+    def _dropped_lines(self) -> Mapping[str, bytes]:
         lines = Lines(self._own_labels)
-        for (verdict, reason), count in self._runs.items():
-            lines.add("prober_check_runs_total", count, f'verdict="{verdict.value}",reason="{reason.value}"')
-        lines.add_known("prober_check_last_run_timestamp_seconds", self._last_run_at)
-        if self.check.schedule is None:
-            lines.add("prober_check_interval_seconds", self.check.interval)
         for what, cap in (("steps", self._steps), ("measures", self._measures)):
             if cap.used:
                 lines.add("prober_check_series_dropped_total", cap.refused, f'what="{what}"')
-        durations = self._durations.lines("prober_check_duration_seconds", self._own_labels)
-        return {**lines.encode(), "prober_check_duration_seconds": durations}
+        return lines.encode()
 
     def _write_own(self) -> None:
         lines = Lines(self._own_labels)
@@ -156,7 +165,14 @@ class Ledger:
         lines.add_known("prober_check_consecutive_failures", self._failures)
         lines.add("prober_check_missed_runs_total", self._missed)
         lines.add("prober_check_cancelled_total", self._cancelled)
+        if self.check.schedule is None:
+            lines.add("prober_check_interval_seconds", self.check.interval)
         self._own = lines.encode()
 
     def _show(self) -> None:
         self.lines: Mapping[str, bytes] = {**self._measured, **self._counted, **self._own}
+
+
+@lru_cache(maxsize=512)
+def _ended(verdict: Verdict, reason: Reason) -> str:
+    return f'verdict="{verdict.value}",reason="{reason.value}"'
