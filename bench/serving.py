@@ -7,17 +7,18 @@ says it held the request. How late a run began is worked out from its check's sl
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import sys
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from prober.app.serve import ServeOptions, Started, serve_until_told
 from prober.model import Result, Verdict
 from prober.schedule import plan_for
 
-WIDTH = 5
+NONE = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +26,25 @@ class Run:
     """One run as a bench looks at it; times in seconds, ``lag_s`` NaN for the first run of a check."""
 
     at: float
+    took_s: float
     lag_s: float
     held_s: float
-    """NaN where it was not up."""
+    """NaN where it was not up, or no http check."""
     error_s: float
     """How much later than it was sent the first byte was reported."""
     gap_s: float
     """By how much the phases do not add up to the total."""
+    journey: float
+    """1 for a journey that went through, otherwise 0."""
+
+    @property
+    def told(self) -> bool:
+        """Whether there is a truth to compare with."""
+        return not math.isnan(self.held_s)
+
+    def overlaps(self, began: float, ended: float) -> bool:
+        """Whether it was under way at some time between these two."""
+        return self.at <= ended and began <= self.at + self.took_s
 
 
 class Recorder:
@@ -42,13 +55,17 @@ class Recorder:
         self._seen: dict[str, float] = {}
 
     def take(self, result: Result) -> None:
-        phases = result.observation.phases
-        held_s = error_s = gap_s = float("nan")
-        if result.verdict is Verdict.UP:
+        phases, up = result.observation.phases, result.verdict is Verdict.UP
+        held_s = error_s = gap_s = NONE
+        journey = 0.0
+        if result.check.kind == "browser":
+            journey = float(up or result.verdict is Verdict.DEGRADED)
+        elif up:
             held_s = int(next(value for name, value in result.observation.headers if name == "server-held-ns")) / 1e9
             error_s = phases["processing"] - held_s
             gap_s = sum(value for name, value in phases.items() if name != "total") - result.duration_s
-        self._runs.extend((result.started_at, self._lag_s(result), held_s, error_s, gap_s))
+        lag_s = self._lag_s(result)
+        self._runs.extend((result.started_at, result.duration_s, lag_s, held_s, error_s, gap_s, journey))
 
     def write(self, path: Path) -> None:
         with path.open("wb") as file:
@@ -59,16 +76,19 @@ class Recorder:
         phase = self._seen.get(check.id)
         if phase is None:  # the first run is off the grid
             self._seen[check.id] = plan_for(check, 0, 1, 0.0).phase_s
-            return float("nan")
+            return NONE
         past = (result.started_at - phase) % check.interval
         return past if past < check.interval * 0.9 else past - check.interval
+
+
+_WIDTH = len(fields(Run))
 
 
 def read(path: Path) -> list[Run]:
     """What was written down, in order of the results."""
     values = array("d")
     values.frombytes(path.read_bytes())
-    return [Run(*values[start : start + WIDTH]) for start in range(0, len(values), WIDTH)]
+    return [Run(*values[start : start + _WIDTH]) for start in range(0, len(values), _WIDTH)]
 
 
 def announce(started: Started) -> None:

@@ -1,0 +1,111 @@
+"""How many http probes a second one prober process carries on this machine, beside blackbox_exporter.
+
+Ours is ``prober serve`` with ever more checks at one second, until it no longer keeps up; the most it kept up with
+counts, and what it does under twice that is shown. The peer is asked over ``/probe`` by wrk, over connections that ask
+again as soon as they are answered. Both have all cores; nginx counts the probes by the connections it took.
+"""
+
+from __future__ import annotations
+
+import re
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from loopback import config, fetch, shipped, until
+from peers import Targets, blackbox, nginx, unpaced
+from verdicts import Figure, conclude, quick_wanted
+
+FACTOR = 2.0
+FIRST, STEP, QUICK = 800, 1.2, 200
+KEPT_UP = 0.97
+UP_LEAST = 0.99
+CONNECTIONS = 50
+_RUNS = re.compile(rb'^prober_check_runs_total\{[^}]*verdict="(\w+)"[^}]*\} (\d+)', re.MULTILINE)
+
+
+def pace(targets: Targets, measure_s: float) -> float:
+    """Probes a second that nginx is asked for now."""
+    seen, began = targets.accepted(), time.monotonic()
+    time.sleep(measure_s)
+    return (targets.accepted() - seen - 1) / (time.monotonic() - began)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """How long a side runs in, and is measured."""
+
+    settle_s: float
+    measure_s: float
+
+
+def ours(targets: Targets, offered: int, stretch: Stretch) -> tuple[float, float]:
+    """Probes a second where so many are due, and the share of runs that were up."""
+    with tempfile.TemporaryDirectory() as home:
+        place, asked = Path(home), targets.accepted()
+        path = config(place, [targets.address("http")] * offered, "1s")
+        with shipped(place, path) as (_, port):
+            until(lambda: targets.accepted() > asked + offered / 2, "the prober probes")
+            time.sleep(stretch.settle_s)
+            found = pace(targets, stretch.measure_s)
+            up = share_up(fetch(port, "/metrics"))
+    print(f"prober: {found:.0f} probes/s of {offered}, {up:.1%} up", file=sys.stderr)
+    return found, up
+
+
+def share_up(metrics: bytes) -> float:
+    """Of all runs: those that fail may cost less, or be counted by nginx though nobody read the answer."""
+    counts = [(verdict, int(count)) for verdict, count in _RUNS.findall(metrics)]
+    runs = sum(count for _, count in counts)
+    return sum(count for verdict, count in counts if verdict == b"up") / runs if runs else 0.0
+
+
+def carried(targets: Targets, stretch: Stretch) -> int:
+    """The most probes a second that it keeps up with, in steps."""
+    offered = FIRST
+    while True:
+        found, up = ours(targets, round(offered * STEP), stretch)
+        if found < KEPT_UP * offered * STEP or up < UP_LEAST:
+            return offered
+        offered = round(offered * STEP)
+
+
+def theirs(targets: Targets, stretch: Stretch) -> float:
+    with blackbox(targets.base) as (_, port):
+        path = f"/probe?module=http&target={targets.address('http')}"
+        if b"probe_success 1" not in fetch(port, path):
+            raise SystemExit(f"blackbox_exporter does not get through: {path}")
+        url = f"http://127.0.0.1:{port}{path}"
+        with unpaced(targets.base, url, CONNECTIONS, stretch.settle_s + stretch.measure_s + 5):
+            time.sleep(stretch.settle_s)
+            found = pace(targets, stretch.measure_s)
+    print(f"blackbox_exporter: {found:.0f} probes/s", file=sys.stderr)
+    return found
+
+
+def main() -> int:
+    quick = quick_wanted(__doc__)
+    stretch = Stretch(1.0, 2.0) if quick else Stretch(6.0, 5.0)
+    mine, ups, peers = [], [], []
+    with tempfile.TemporaryDirectory() as base, nginx(Path(base)) as targets:
+        offered = QUICK if quick else carried(targets, stretch)
+        for _ in range(1 if quick else 5):
+            found, up = ours(targets, offered, stretch)
+            mine.append(found)
+            ups.append(up)
+            peers.append(theirs(targets, stretch))
+        overloaded, _ = ours(targets, 2 * offered, stretch)
+    peer = statistics.median(peers)
+    figures = [
+        Figure("http_probes_per_s", statistics.median(mine), FACTOR * peer, peer, least=True),
+        Figure("http_least_share_up", min(ups), UP_LEAST, least=True),
+        Figure("http_probes_per_s_at_twice_that", overloaded),
+    ]
+    return conclude("throughput", "blackbox_exporter", figures, quick=quick)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
