@@ -25,6 +25,8 @@ NONE = float("nan")
 class Run:
     """One run as a bench looks at it; times in seconds, ``lag_s`` NaN for the first run of a check."""
 
+    check: float
+    """Its number among the checks, in the order of their first runs."""
     at: float
     took_s: float
     lag_s: float
@@ -52,7 +54,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self._runs = array("d")
-        self._seen: dict[str, float] = {}
+        self._seen: dict[str, tuple[int, float]] = {}
 
     def take(self, result: Result) -> None:
         phases, up = result.observation.phases, result.verdict is Verdict.UP
@@ -64,21 +66,22 @@ class Recorder:
             held_s = int(next(value for name, value in result.observation.headers if name == "server-held-ns")) / 1e9
             error_s = phases["processing"] - held_s
             gap_s = sum(value for name, value in phases.items() if name != "total") - result.duration_s
-        lag_s = self._lag_s(result)
-        self._runs.extend((result.started_at, result.duration_s, lag_s, held_s, error_s, gap_s, journey))
+        number, lag_s = self._place(result)
+        self._runs.extend((number, result.started_at, result.duration_s, lag_s, held_s, error_s, gap_s, journey))
 
     def write(self, path: Path) -> None:
         with path.open("wb") as file:
             self._runs.tofile(file)
 
-    def _lag_s(self, result: Result) -> float:
+    def _place(self, result: Result) -> tuple[int, float]:
+        """Which check it is of, and how late it began after its slot."""
         check = result.check
-        phase = self._seen.get(check.id)
-        if phase is None:  # the first run is off the grid
-            self._seen[check.id] = plan_for(check, 0, 1, 0.0).phase_s
-            return NONE
-        past = (result.started_at - phase) % check.interval
-        return past if past < check.interval * 0.9 else past - check.interval
+        if check.id not in self._seen:  # the first run is off the grid
+            self._seen[check.id] = len(self._seen), plan_for(check, 0, 1, 0.0).phase_s
+            return self._seen[check.id][0], NONE
+        number, phase_s = self._seen[check.id]
+        past = (result.started_at - phase_s) % check.interval
+        return number, past if past < check.interval * 0.9 else past - check.interval
 
 
 _WIDTH = len(fields(Run))

@@ -45,7 +45,7 @@ def ours(shop: Target, condition: Condition, lengths: Lengths, rounds: int) -> l
         urls = [shop.url(hold_ms) for hold_ms in HOLDS_MS for _ in range(PER_S // len(HOLDS_MS))]
         path = config(place, urls, "1s", condition.checks, condition.sections)
         with serving(place, path, **condition.env) as (_, port, record):
-            until(lambda: condition.settled(port), "what is measured under has come about", 120, 2.0)
+            until(lambda: condition.settled(port), "what is measured under has come about", 120, 1.0)
             time.sleep(lengths.settle_s)
             stretches = [condition.during(port, lengths.watch_s) for _ in range(rounds)]
         runs = read(record)
