@@ -35,7 +35,7 @@ class Lengths:
     watch_s: float
 
 
-FULL, QUICK = Lengths(5, 3.0, 8.0), Lengths(1, 1.0, 1.5)
+FULL, QUICK = Lengths(5, 3.0, 8.0), Lengths(1, 0.5, 1.0)
 
 
 def ours(shop: Target, condition: Condition, lengths: Lengths, rounds: int) -> list[list[Run]]:
