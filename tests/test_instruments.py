@@ -74,6 +74,7 @@ def test_throughput_is_counted_at_the_target_and_only_of_runs_that_are_up(bench:
         assert found == pytest.approx(50, rel=0.5)
         assert up == 1.0
         assert throughput.theirs(targets, stretch) > 0
+    assert throughput.most({100: (99.0, 1.0), 200: (150.0, 1.0), 400: (160.0, 0.5)}) == 200
     failed = b'prober_check_runs_total{check="a",verdict="down",reason="timeout"} 1\n'
     assert throughput.share_up(failed + failed.replace(b"down", b"up").replace(b" 1", b" 3")) == 0.75
 
