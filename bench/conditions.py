@@ -77,7 +77,7 @@ def scraped(target: Target, checks: int, every: str = "1h") -> Iterator[Conditio
     ]
 
     def settled(port: int) -> bool:
-        return len(successes(port, "rare-")) == checks
+        return target.count() >= checks and len(successes(port, "rare-")) == checks
 
     def during(port: int, watch_s: float) -> list[Stretch]:
         scrapes, end = [], time.time() + watch_s
