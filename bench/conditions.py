@@ -75,9 +75,10 @@ def scraped(target: Target, checks: int, every: str = "1h") -> Iterator[Conditio
     rare = [
         f"id: rare-{n:05}, kind: http, url: '{target.url()}', interval: {every}, timeout: 1s" for n in range(checks)
     ]
+    before = target.count()
 
     def settled(port: int) -> bool:
-        return target.count() >= checks and len(successes(port, "rare-")) == checks
+        return target.count() >= before + checks and len(successes(port, "rare-")) == checks
 
     def during(port: int, watch_s: float) -> list[Stretch]:
         scrapes, end = [], time.time() + watch_s
