@@ -49,10 +49,9 @@ def ours(shop: Target, condition: Condition, lengths: Lengths, rounds: int) -> l
             time.sleep(lengths.settle_s)
             stretches = [condition.during(port, lengths.watch_s) for _ in range(rounds)]
         runs = read(record)
-    return [
-        [run for run in runs if run.told and any(run.overlaps(*one) for one in condition.within(stretch, runs))]
-        for stretch in stretches
-    ]
+    told = [run for run in runs if run.told]
+    within = [condition.within(stretch, runs) for stretch in stretches]
+    return [[run for run in told if any(run.overlaps(*one) for one in so)] for so in within]
 
 
 def peers_errors_ms(reported: dict[int, float], shop: Target) -> list[float]:
