@@ -22,15 +22,18 @@ def bend(first: tuple[float, float], middle: tuple[float, float], last: tuple[fl
     return last[1] / (first[1] + slope * (last[0] - first[0]))
 
 
-def lag_p99_ms(taken: Taken) -> float:
-    return 1000 * (quantile(taken.lags_s, 0.99) or 0.0)
+def lag_p99_ms(taken: Taken) -> float | None:
+    """None where nothing but first runs was seen, which have no slot to be late for."""
+    lag_s = quantile(taken.lags_s, 0.99)
+    return None if lag_s is None else 1000 * lag_s
 
 
 def panels(found: dict[int, Taken]) -> list[Panel]:
+    lags = [(size, lag) for size, taken in found.items() if (lag := lag_p99_ms(taken)) is not None]
     return [
         Panel("CPU, % of a core", [(size, taken.cpu_percent) for size, taken in found.items()]),
         Panel("Memory, MB", [(size, taken.rss_mb) for size, taken in found.items()]),
-        Panel("Lag behind the slot, p99, ms", [(size, lag_p99_ms(taken)) for size, taken in found.items()]),
+        *([Panel("Lag behind the slot, p99, ms", lags)] if lags else []),
     ]
 
 

@@ -131,6 +131,12 @@ def test_slots_that_nobody_took_are_those_between_the_runs_of_a_check(bench: Any
     assert bench("scale").missed(runs, 10.0) == 2
 
 
+def test_a_size_without_any_run_on_its_slot_has_no_lag_in_the_picture(bench: Any) -> None:
+    growth, scale = bench("growth"), bench("scale")
+    found = {size: scale.Taken(1.0, 2.0, 90.0, 0, lags_s) for size, lags_s in ((1_000, [0.001]), (30_000, []))}
+    assert growth.panels(found)[-1].points == [(1_000, 1.0)]
+
+
 def test_growth_in_a_straight_line_is_drawn_as_one_and_has_no_bend(bench: Any) -> None:
     growth, chart, scale = bench("growth"), bench("chart"), bench("scale")
     found = {size: scale.Taken(size / 30, 2 + size / 1000, 90.0 + size / 200, 0, [0.001] * 9) for size in growth.SIZES}
