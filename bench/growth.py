@@ -39,8 +39,8 @@ def panels(found: dict[int, Taken]) -> list[Panel]:
 
 def main() -> int:
     quick = quick_wanted(__doc__)
-    sizes, settle_s, watch_s = (QUICK_SIZES, 2.0, 4.0) if quick else (SIZES, SETTLED_S, WATCHED_S)
-    found = {size: measured(size, 5.0 if quick else INTERVAL_S, settle_s, watch_s) for size in sizes}
+    sizes, settle_s, watch_s = (QUICK_SIZES, 0.5, 2.0) if quick else (SIZES, SETTLED_S, WATCHED_S)
+    found = {size: measured(size, 1.0 if quick else INTERVAL_S, settle_s, watch_s) for size in sizes}
     drawn = panels(found)
     picture = chart(f"One prober process, every check each {INTERVAL_S:g} s, on {machine()}", "checks", drawn)
     if not quick:
