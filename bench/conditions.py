@@ -21,7 +21,7 @@ from serving import Run
 from prober.journey.cores import granted_cores, share_out
 
 SCRAPED_CHECKS, SCRAPE_PAUSE_S = 10_000, 0.5
-JOURNEYS, JOURNEY_S = 3, 30
+JOURNEYS, JOURNEY_S = 6, 60  # more than there is time for, so that there is always one
 DOWN = 2
 GLANCE = """
 import os

@@ -37,7 +37,7 @@ class Run:
     gap_s: float
     """By how much the phases do not add up to the total."""
     journey: float
-    """1 for a journey that went through, otherwise 0."""
+    """1 for a journey that a browser was found for, whatever came of it, otherwise 0."""
 
     @property
     def told(self) -> bool:
@@ -61,7 +61,7 @@ class Recorder:
         held_s = error_s = gap_s = NONE
         journey = 0.0
         if result.check.kind == "browser":
-            journey = float(up or result.verdict is Verdict.DEGRADED)
+            journey = float(result.verdict is not Verdict.UNKNOWN)
         elif up:
             held_s = int(next(value for name, value in result.observation.headers if name == "server-held-ns")) / 1e9
             error_s = phases["processing"] - held_s

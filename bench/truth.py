@@ -89,7 +89,6 @@ def disturbed(shop: Target, lengths: Lengths) -> dict[str, list[list[Run]]]:
     for name, entered in others.items():
         with entered as condition:
             found[name] = ours(shop, condition, lengths, lengths.rounds)
-        assert all(found[name]), f"nothing was measured in a round of {name}"
     return found
 
 
