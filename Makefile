@@ -49,7 +49,7 @@ chaos: setup ## Kill the prober a hundred times, and hold what was told against 
 detection: setup ## Hold the time from an outage to its notice against the bound
 	$(bin)/python bench/detection.py
 
-bench: setup ## Measure cost, truth, start, scrape, memory and scale; write docs/performance.md's table
+bench: setup ## Measure cost, throughput, truth, start, scrape, memory, scale and growth; write docs/performance.md's table
 	$(bin)/python bench/all.py
 
 bench-quick: setup ## Run every bench shortly, to see that it works

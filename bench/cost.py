@@ -21,10 +21,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from figures import conclude, tree_cpu_s
-from peers import Targets, blackbox, free_ports, get, missing, nginx, paced, started, until_answered
-from rich.console import Console
-from rich.table import Table
+from figures import tree_cpu_s
+from loopback import config, fetch, shipped, until
+from peers import Targets, blackbox, nginx, paced
+from verdicts import Figure, conclude
+
+STEADY = 0.95
 
 
 @dataclass
@@ -36,16 +38,15 @@ class Load:
     limit: float
     ours_us: list[float] = field(default_factory=list)
     peer_us: list[float] = field(default_factory=list)
-    pace: list[float] = field(default_factory=list)
+    ours_pace: list[float] = field(default_factory=list)
+    peer_pace: list[float] = field(default_factory=list)
 
-    @property
-    def ratio(self) -> float:
-        return statistics.median(self.ours_us) / statistics.median(self.peer_us)
-
-    @property
-    def steady(self) -> bool:
-        """Whether both sides kept the pace; what a probe costs depends on it, so otherwise nothing is comparable."""
-        return min(self.pace) >= 0.95 * self.per_second
+    def figures(self) -> Iterator[Figure]:
+        """What a probe costs, and that both sides kept the pace, without which costs do not compare."""
+        theirs = statistics.median(self.peer_us)
+        yield Figure(f"{self.kind}_us", statistics.median(self.ours_us), self.limit * theirs, theirs)
+        least = STEADY * self.per_second
+        yield Figure(f"{self.kind}_least_probes_per_s", min(self.ours_pace), least, min(self.peer_pace), least=True)
 
 
 @dataclass(frozen=True)
@@ -59,32 +60,24 @@ class Stretch:
 LOADS = (("http", 1000, 0.30), ("https", 300, 0.78), ("tcp", 1000, 0.45))
 
 
-def checks(load: Load, targets: Targets) -> Iterator[str]:
-    """The configuration, line by line."""
-    yield "defaults: {interval: 1s, timeout: 1s}"
-    yield "checks:"
-    for number in range(load.per_second):
-        address = targets.address(load.kind)
-        if load.kind == "tcp":
-            yield f'  - {{id: "tcp-{number}", kind: tcp, address: "{address}"}}'
-        else:
-            tls = f', tls: {{ca_file: "{targets.base}/cert.pem"}}' if load.kind == "https" else ""
-            yield f'  - {{id: "{load.kind}-{number}", kind: http, url: "{address}"{tls}}}'
+def checks(load: Load, targets: Targets) -> list[str]:
+    """As many as there are probes a second."""
+    address = targets.address(load.kind)
+    told = f'kind: tcp, address: "{address}"' if load.kind == "tcp" else f'kind: http, url: "{address}"'
+    trust = f', tls: {{ca_file: "{targets.base}/cert.pem"}}' if load.kind == "https" else ""
+    return [f"id: {load.kind}-{number}, {told}{trust}" for number in range(load.per_second)]
 
 
 @contextmanager
 def prober(load: Load, targets: Targets) -> Iterator[int]:
     """``prober serve`` over a fresh store; 99 of 100 checks must be up at the end."""
-    (port,) = free_ports(1)
-    with tempfile.TemporaryDirectory() as place:
-        config = Path(place) / "probes.yaml"
-        config.write_text("\n".join(checks(load, targets)))
-        command = (sys.executable, "-m", "prober", "serve", "--config", config, "--listen", f"127.0.0.1:{port}")
-        with started(*command) as process:
-            until_answered(f"http://127.0.0.1:{port}/metrics")
+    with tempfile.TemporaryDirectory() as home:
+        place = Path(home)
+        with shipped(place, config(place, [], "1s", checks(load, targets))) as (process, port):
+            until(lambda: fetch(port, "/metrics"), "the prober answers")
             yield process.pid
-            metrics = get(f"http://127.0.0.1:{port}/metrics").splitlines()
-            up = sum(line.startswith("probe_success{") and line.endswith(" 1") for line in metrics)
+            metrics = fetch(port, "/metrics").splitlines()
+            up = sum(line.startswith(b"probe_success{") and line.endswith(b" 1") for line in metrics)
             if up < load.per_second * 0.99:
                 raise SystemExit(f"{load.kind}: {up} of {load.per_second} checks are up, so nothing was measured")
 
@@ -93,9 +86,10 @@ def prober(load: Load, targets: Targets) -> Iterator[int]:
 def peer(load: Load, targets: Targets, stretch: Stretch) -> Iterator[int]:
     """blackbox_exporter under load."""
     with blackbox(targets.base) as (pid, port):
-        url = f"http://127.0.0.1:{port}/probe?module={load.kind}&target={targets.address(load.kind)}"
-        if "probe_success 1" not in get(url):
-            raise SystemExit(f"{load.kind}: blackbox_exporter does not get through: {url}")
+        path = f"/probe?module={load.kind}&target={targets.address(load.kind)}"
+        if b"probe_success 1" not in fetch(port, path):
+            raise SystemExit(f"{load.kind}: blackbox_exporter does not get through: {path}")
+        url = f"http://127.0.0.1:{port}{path}"
         with paced(targets.base, url, load.per_second, stretch.settle_s + stretch.measure_s + 5):
             yield pid
 
@@ -110,7 +104,7 @@ def cost(pid: int, targets: Targets, stretch: Stretch) -> tuple[float, float]:
     return used / probes * 1e6, probes / took_s
 
 
-def measure(load: Load, targets: Targets, stretch: Stretch, rounds: int, console: Console) -> None:
+def measure(load: Load, targets: Targets, stretch: Stretch, rounds: int) -> None:
     """Both sides in turn; which one goes first alternates too."""
     for number in range(rounds):
         for ours in (True, False) if number % 2 == 0 else (False, True):
@@ -118,37 +112,9 @@ def measure(load: Load, targets: Targets, stretch: Stretch, rounds: int, console
             with side as pid:
                 us, pace = cost(pid, targets, stretch)
             (load.ours_us if ours else load.peer_us).append(us)
-            load.pace.append(pace)
+            (load.ours_pace if ours else load.peer_pace).append(pace)
             name = "prober" if ours else "blackbox_exporter"
-            console.print(f"{load.kind} {name}: {us:.0f} us a probe at {pace:.0f}/s")
-
-
-def table(loads: list[Load]) -> Table:
-    """What was measured, for people."""
-    shown = Table("protocol", "probes/s", "prober us", "blackbox_exporter us", "ratio", "limit")
-    for load in loads:
-        ours, theirs = statistics.median(load.ours_us), statistics.median(load.peer_us)
-        pace = f"{min(load.pace):.0f}-{max(load.pace):.0f}"
-        shown.add_row(load.kind, pace, f"{ours:.0f}", f"{theirs:.0f}", f"{load.ratio:.2f}", f"{load.limit:.2f}")
-    return shown
-
-
-def conclude_all(loads: list[Load], judged: bool) -> int:
-    """A line for each protocol; whether one of the judged did not hold."""
-    codes = []
-    for load in loads:
-        figures = {
-            "protocol": load.kind,
-            "ours": round(statistics.median(load.ours_us), 1),
-            "peer": round(statistics.median(load.peer_us), 1),
-            "ratio": round(load.ratio, 3),
-            "limit": load.limit,
-            "rounds": len(load.ours_us),
-            "steady": load.steady,
-        }
-        holds = load.ratio <= load.limit if judged and load.steady else None
-        codes.append(conclude("cost", figures, f"{load.kind}: at most {load.limit} of the peer's CPU", holds))
-    return max(codes)
+            print(f"{load.kind} {name}: {us:.0f} us a probe at {pace:.0f}/s", file=sys.stderr)
 
 
 def main() -> int:
@@ -157,16 +123,13 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="one short round, nothing judged")
     options = parser.parse_args()
-    if lacking := missing():
-        raise SystemExit("missing; install\n  " + "\n  ".join(lacking))
     stretch = Stretch(0.8, 2.0) if options.quick else Stretch(3.0, 6.0)
-    console = Console(stderr=True)
     loads = [Load(*values) for values in LOADS if options.only in (None, values[0])]
     with tempfile.TemporaryDirectory() as base, nginx(Path(base)) as targets:
         for load in loads:
-            measure(load, targets, stretch, 1 if options.quick else options.rounds, console)
-    console.print(table(loads))
-    return conclude_all(loads, judged=not options.quick)
+            measure(load, targets, stretch, 1 if options.quick else options.rounds)
+    figures = [figure for load in loads for figure in load.figures()]
+    return conclude("cost", "blackbox_exporter", figures, quick=options.quick)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import psutil
 import structlog
 
 from prober.clock import SystemClock
+from prober.journey.cores import pin
 from prober.model import Observation
 from prober.net import Net
 from prober.probes import Context, Pooled
@@ -47,8 +48,11 @@ def _cpu_s(process: psutil.Process) -> float:
 
 
 @contextmanager
-def shop() -> Iterator[str]:
-    """The demo shop in a process of its own, so that its work is in nobody's figures; yields its URL."""
+def shop(cores: frozenset[int] = frozenset()) -> Iterator[str]:
+    """The demo shop in a process of its own, so that its work is in nobody's figures; yields its URL.
+
+    It stays on ``cores`` where some are named.
+    """
     code = (
         "import sys\n"
         "from prober.demo.server import running\n"
@@ -59,6 +63,7 @@ def shop() -> Iterator[str]:
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
     )
+    pin(process.pid, cores)
     assert process.stdin is not None
     assert process.stdout is not None
     try:

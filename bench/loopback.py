@@ -1,4 +1,7 @@
-"""What the benches start on loopback: the timed target, the prober, and blackbox_exporter. All of it ends with them."""
+"""What of ours the benches start on loopback, the timed target and the prober, and how they wait and ask.
+
+What others made stands in ``peers.py``. All of it ends with the bench.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
@@ -18,7 +21,6 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 SEARCHED = os.pathsep.join((os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"))
-BLACKBOX = "modules: {http: {prober: http, timeout: 5s, http: {preferred_ip_protocol: ip4}}}\n"
 
 
 def tool(name: str, package: str) -> str:
@@ -65,20 +67,29 @@ def target() -> Iterator[Target]:
             running.held_ns.update((int(number), int(held)) for number, held in map(str.split, lines))
 
 
-def config(place: Path, urls: Sequence[str], interval: str) -> Path:
-    """A configuration in ``place`` with an http check for each of ``urls``."""
-    lines = [f"defaults: {{interval: {interval}, timeout: {'1s' if interval == '1s' else '5s'}}}", "checks:"]
-    lines += [f"  - {{id: check-{number:05}, kind: http, url: '{url}'}}" for number, url in enumerate(urls)]
+def config(
+    place: Path, urls: Sequence[str], interval: str, checks: Iterable[str] = (), sections: Iterable[str] = ()
+) -> Path:
+    """A configuration in ``place``: an http check for each of ``urls``, and other checks and sections as YAML."""
+    listed = [f"id: check-{number:05}, kind: http, url: '{url}'" for number, url in enumerate(urls)]
     path = place / "probes.yaml"
+    lines = [
+        *sections,
+        f"defaults: {{interval: {interval}, timeout: {'1s' if interval == '1s' else '5s'}}}",
+        "checks:",
+        *(f"  - {{{check}}}" for check in (*listed, *checks)),
+    ]
     path.write_text("\n".join(lines) + "\n")
     return path
 
 
 @contextmanager
-def started(*command: str | Path, cwd: Path = ROOT) -> Iterator[subprocess.Popen[str]]:
-    """A process whose log goes to ``log`` in ``cwd`` and whose standard output is ours to read."""
-    with (cwd / "log").open("w") as log:
-        process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=log, text=True, cwd=cwd)
+def started(*command: str | Path, cwd: Path = ROOT, log: str = "log", **env: str) -> Iterator[subprocess.Popen[str]]:
+    """A process whose stderr goes to ``log`` in ``cwd`` and whose standard output is ours to read."""
+    with (cwd / log).open("w") as told:
+        process = subprocess.Popen(
+            list(map(str, command)), stdout=subprocess.PIPE, stderr=told, text=True, cwd=cwd, env={**os.environ, **env}
+        )
         try:
             yield process
         finally:
@@ -89,10 +100,20 @@ def started(*command: str | Path, cwd: Path = ROOT) -> Iterator[subprocess.Popen
 
 
 @contextmanager
-def serving(place: Path, configuration: Path) -> Iterator[tuple[subprocess.Popen[str], int, Path]]:
+def shipped(place: Path, configuration: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """``prober serve`` as it ships: the process, and the port it will answer on."""
+    (port,) = free_ports(1)
+    command = (BIN / "prober", "serve", "--config", configuration, "--listen", f"127.0.0.1:{port}")
+    with started(*command, cwd=place) as process:
+        yield process, port
+
+
+@contextmanager
+def serving(place: Path, configuration: Path, **env: str) -> Iterator[tuple[subprocess.Popen[str], int, Path]]:
     """``prober serve`` that writes down what it measures: the process, its port, and the file it writes at its end."""
     record = place / "record"
-    with started(sys.executable, Path(__file__).with_name("serving.py"), configuration, record, cwd=place) as process:
+    command = (sys.executable, Path(__file__).with_name("serving.py"), configuration, record)
+    with started(*command, cwd=place, **env) as process:
         assert process.stdout is not None
         line = process.stdout.readline().strip()
         if not line:
@@ -100,26 +121,11 @@ def serving(place: Path, configuration: Path) -> Iterator[tuple[subprocess.Popen
         yield process, int(line.rpartition(":")[2]), record
 
 
-@contextmanager
-def blackbox(place: Path) -> Iterator[int | None]:
-    """blackbox_exporter's port; None where it is not installed, which is said."""
-    program = shutil.which("prometheus-blackbox-exporter", path=SEARCHED) or shutil.which("blackbox_exporter")
-    if program is None:
-        print("no blackbox_exporter to compare with: apt-get install prometheus-blackbox-exporter", file=sys.stderr)
-        yield None
-        return
-    (place / "blackbox.yml").write_text(BLACKBOX)
-    port = free_port()
-    listen = f"--web.listen-address=127.0.0.1:{port}"
-    with started(program, f"--config.file={place / 'blackbox.yml'}", listen, cwd=place):
-        until(lambda: fetch(port, "/-/healthy") is not None, "blackbox_exporter answers")
-        yield port
-
-
-def free_port() -> int:
-    """A port nobody listens on just now."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on just now."""
+    with ExitStack() as stack:
+        taken = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [int(one.getsockname()[1]) for one in taken]
 
 
 def fetch(port: int, path: str, timeout_s: float = 30.0) -> bytes:
@@ -132,7 +138,7 @@ def fetch(port: int, path: str, timeout_s: float = 30.0) -> bytes:
         connection.close()
 
 
-def until(holds: Callable[[], bool], what: str, within_s: float = 60.0, every_s: float = 0.02) -> None:
+def until(holds: Callable[[], object], what: str, within_s: float = 60.0, every_s: float = 0.02) -> None:
     """Wait until it holds; a server that is not there yet does not hold."""
     end = time.monotonic() + within_s
     while True:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from loopback import BIN, Target, config, fetch, free_port, started, target, until
+from loopback import Target, config, fetch, shipped, target, until
 from verdicts import Figure, conclude, quick_wanted
 
 CHECKS, PROBES = 1_000, 100_000
@@ -43,10 +43,8 @@ def watched(process: psutil.Process, port: int, shop: Target, probes: int) -> li
 
 def measured(checks: int, probes: int) -> list[Sample]:
     with target() as shop, tempfile.TemporaryDirectory() as home:
-        place, port = Path(home), free_port()
-        path = config(place, [shop.url()] * checks, "1s")
-        command = (BIN / "prober", "serve", "--config", path, "--listen", f"127.0.0.1:{port}")
-        with started(*command, cwd=place) as process:
+        place = Path(home)
+        with shipped(place, config(place, [shop.url()] * checks, "1s")) as (process, port):
             until(lambda: shop.count() > 0, "the target is asked")
             return watched(psutil.Process(process.pid), port, shop, probes)
 

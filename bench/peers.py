@@ -1,24 +1,15 @@
-"""Targets and peers on loopback, each a process of its own: nginx, blackbox_exporter, and a paced load in C."""
+"""What of others the benches start on loopback, each a process of its own: nginx, blackbox_exporter, a load in C."""
 
 from __future__ import annotations
 
-import contextlib
-import shutil
-import socket
 import subprocess
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-NEEDED = {
-    "nginx": "apt-get install nginx-light",
-    "prometheus-blackbox-exporter": "apt-get install prometheus-blackbox-exporter",
-    "wrk": "apt-get install wrk",
-    "openssl": "apt-get install openssl",
-}
+from loopback import fetch, free_ports, started, tool, until
+
 CONNECTIONS = 64  # of the load; so many probes of the peer can be under way at once
 
 _NGINX = """
@@ -71,51 +62,7 @@ class Targets:
 
     def accepted(self) -> int:
         """Connections taken so far; asking takes another one."""
-        return int(get(f"http://127.0.0.1:{self.status}/").split()[7])
-
-
-def missing() -> list[str]:
-    """How to get what is not installed."""
-    return [f"{name}: {how}" for name, how in NEEDED.items() if shutil.which(name) is None]
-
-
-def get(url: str) -> str:
-    """The body of ``url``, whatever proxies the environment names."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(url, timeout=5) as answer:
-        return str(answer.read().decode())
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
-
-
-@contextmanager
-def started(*command: object) -> Iterator[subprocess.Popen[bytes]]:
-    """A quiet process, ended with the block."""
-    process = subprocess.Popen([*map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def until_answered(url: str, within_s: float = 60.0) -> str:
-    """The first answer of ``url``."""
-    end = time.monotonic() + within_s
-    while True:
-        try:
-            return get(url)
-        except OSError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.05)
+        return int(fetch(self.status, "/").split()[7])
 
 
 @contextmanager
@@ -124,23 +71,24 @@ def nginx(base: Path) -> Iterator[Targets]:
     http, https, status = free_ports(3)
     subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "90"]
     key = ["-newkey", "rsa:2048", "-nodes", "-keyout", base / "key.pem", "-out", base / "cert.pem"]
-    subprocess.run(["openssl", "req", "-x509", *key, *subject], check=True, capture_output=True)
+    subprocess.run([tool("openssl", "openssl"), "req", "-x509", *key, *subject], check=True, capture_output=True)
     config = base / "nginx.conf"
     config.write_text(_NGINX.format(base=base, http=http, https=https, status=status))
-    with started("nginx", "-p", base, "-c", config):
-        until_answered(f"http://127.0.0.1:{status}/")
+    with started(tool("nginx", "nginx-light"), "-p", base, "-c", config, cwd=base, log="nginx.log"):
+        until(lambda: fetch(status, "/"), "nginx answers")
         yield Targets(http, https, status, base)
 
 
 @contextmanager
 def blackbox(base: Path) -> Iterator[tuple[int, int]]:
-    """blackbox_exporter; yields its pid and port."""
+    """blackbox_exporter; yields its pid and port. It trusts whom nginx in ``base`` is trusted by."""
     (port,) = free_ports(1)
     config = base / "blackbox.yml"
     config.write_text(_BLACKBOX.format(base=base))
-    listen = f"--web.listen-address=127.0.0.1:{port}"
-    with started("prometheus-blackbox-exporter", f"--config.file={config}", listen, "--log.level=error") as process:
-        until_answered(f"http://127.0.0.1:{port}/-/healthy")
+    program = tool("prometheus-blackbox-exporter", "prometheus-blackbox-exporter")
+    options = (f"--config.file={config}", f"--web.listen-address=127.0.0.1:{port}", "--log.level=error")
+    with started(program, *options, cwd=base, log="blackbox.log") as process:
+        until(lambda: fetch(port, "/-/healthy"), "blackbox_exporter answers")
         yield process.pid, port
 
 
@@ -149,5 +97,19 @@ def paced(base: Path, url: str, per_second: int, for_s: float) -> Iterator[None]
     """Ask for ``url`` at that rate; the cost of asking is nobody's."""
     script = base / "pace.lua"
     script.write_text(_PACE.format(period_ms=1000 / per_second))
-    with started("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{for_s:.0f}s", "-s", script, url):
+    with _asking(base, CONNECTIONS, for_s, "-s", script, url):
+        yield
+
+
+@contextmanager
+def unpaced(base: Path, url: str, connections: int, for_s: float) -> Iterator[None]:
+    """Ask for ``url`` again as soon as there is an answer, over so many connections."""
+    with _asking(base, connections, for_s, url):
+        yield
+
+
+@contextmanager
+def _asking(base: Path, connections: int, for_s: float, *more: str | Path) -> Iterator[None]:
+    command = (tool("wrk", "wrk"), "-t1", f"-c{connections}", f"-d{for_s:.0f}s", *more)
+    with started(*command, cwd=base, log="wrk.log"):
         yield

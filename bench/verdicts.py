@@ -22,13 +22,21 @@ class Figure:
     ours: float | None
     limit: float | None = None
     peer: float | None = None
+    least: bool = False
+    """Whether the limit is the least it may be, not the most."""
 
     @property
     def holds(self) -> bool | None:
         """Whether it is within its limit; None where there is none."""
         if self.limit is None:
             return None
-        return self.ours is not None and self.ours <= self.limit
+        if self.ours is None:
+            return False
+        return self.ours >= self.limit if self.least else self.ours <= self.limit
+
+    @property
+    def bar(self) -> str:
+        return f"{self.name} {'>=' if self.least else '<='} {_short(self.limit)}"
 
     @property
     def ratio(self) -> float | None:
@@ -55,7 +63,8 @@ def conclude(bench: str, peer: str, figures: Sequence[Figure], *, quick: bool) -
         "peer": {figure.name: _short(figure.peer) for figure in figures if figure.peer is not None},
         "ratio": {figure.name: _short(figure.ratio) for figure in figures if figure.ratio is not None},
         "limit": {figure.name: _short(figure.limit) for figure in limited},
-        "bar": "; ".join(f"{figure.name} <= {_short(figure.limit)}" for figure in limited),
+        "bar": "; ".join(figure.bar for figure in limited),
+        "held": {figure.name: figure.holds for figure in limited},
         "against": peer,
         "holds": holds,
     }

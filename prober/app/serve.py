@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,13 +123,14 @@ async def _reload_when_changed(
     path: Path, loaded: Loaded, options: ServeOptions, service: Service, asked: asyncio.Event
 ) -> None:
     """Load anew on SIGHUP, and when a file the configuration rests on looks different."""
-    digest, look = loaded.digest, _look(path, loaded)
+    digest, files = loaded.digest, _watched(path, loaded)
+    look = _look(files)
     while True:
         try:
             async with asyncio.timeout(LOOK_EVERY_S):
                 await asked.wait()
         except TimeoutError:
-            if (now := _look(path, loaded)) == look:
+            if (now := _look(files)) == look:
                 continue
             look = now
         asked.clear()
@@ -148,13 +149,18 @@ async def _reload_when_changed(
             service.refuse_reload()
             _log.error("reload failed, the old configuration goes on", exc_info=error)
             continue
-        loaded, digest, look = fresh, fresh.digest, _look(path, fresh)
+        digest, files = fresh.digest, _watched(path, fresh)
+        look = _look(files)
 
 
-def _look(path: Path, loaded: Loaded) -> tuple[object, ...]:
-    """What tells that a file may have changed, without reading it."""
+def _watched(path: Path, loaded: Loaded) -> list[Path]:
+    """The files a configuration rests on. Asking ten thousand checks takes 70 ms, so it is asked once."""
     journeys = {getattr(check, "journey", "").partition("::")[0] for check in loaded.config.checks}
-    files = [path, *loaded.files, *(loaded.base / name for name in sorted(journeys) if name)]
+    return [path, *loaded.files, *(loaded.base / name for name in sorted(journeys) if name)]
+
+
+def _look(files: Iterable[Path]) -> tuple[object, ...]:
+    """What tells that a file may have changed, without reading it."""
     return tuple(_stamp(file) for file in files)
 
 
