@@ -36,6 +36,8 @@ LONGEST_WAIT_S = 5.0
 OWN_VIEW = "quorum: unavailable, this is the view of {} alone"
 EMERGENCY = "store: unavailable, this alert may be repeated or lost if the prober restarts"
 
+_CALM = frozenset({Verdict.UP, Verdict.UNKNOWN})
+
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
@@ -185,9 +187,13 @@ class Recorder:
         """Take ``result``; never blocks, never raises."""
         if result.observation.body is not None:
             result = replace(result, observation=replace(result.observation, body=None))
+        self._backlog.put(result, urgent=not self._expected(result))
+
+    def _expected(self, result: Result) -> bool:
+        """Whether ``result`` is good news of a check that nobody worries about: such can wait for company."""
         state = self._states.get(result.check.id)
-        steady = state is not None and state.verdict is Verdict.UP and not state.failures
-        self._backlog.put(result, urgent=not (steady and result.verdict is Verdict.UP))
+        steady = state is None or (state.verdict in _CALM and not state.failures)
+        return steady and result.verdict is Verdict.UP
 
     def poke(self) -> None:
         """Somebody acknowledged or silenced something: look at once."""
