@@ -8,9 +8,11 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 
-from prober.secret import Secret, sounds_secret
+from prober.secret import Secret
 
 END_S = 2.0
+KEPT = frozenset({"PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "RES_OPTIONS", "LOCALDOMAIN"})
+KEPT_KINDS = ("LC_", "LD_", "PYTHON", "SSL_CERT_", "OPENSSL_", "MALLOC_")
 
 
 class Forks:
@@ -53,10 +55,13 @@ class Forks:
 
 
 def open_environment(environ: Mapping[str, str], secrets: Iterable[Secret]) -> dict[str, str]:
-    """``environ`` without what is or sounds secret: an engine process is handed what it needs of that by its line."""
+    """As much of ``environ`` as the machinery below us reads; what checks need an engine process is told on its line.
+
+    What is no secret now may become one by a reload, so that what is kept is listed, and not what is left out.
+    """
     values = [secret.reveal() for secret in secrets]
     return {
         name: value
         for name, value in environ.items()
-        if not sounds_secret(name) and not any(secret in value for secret in values if secret)
+        if (name in KEPT or name.startswith(KEPT_KINDS)) and not any(secret in value for secret in values if secret)
     }

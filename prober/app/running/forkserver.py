@@ -16,10 +16,12 @@ from importlib import import_module
 
 import structlog
 
+from prober.app.logs import configure_logs
 from prober.app.running.worker import work
 from prober.engine import APART
 from prober.faults import describe
 from prober.probes import KINDS
+from prober.secret import Redactor
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -29,6 +31,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # so that nobody has to wait for those that end
+    configure_logs(Redactor())  # until an assignment says how; nothing secret is known before
     for kind in sorted(KINDS.keys() - APART):
         import_module(KINDS[kind])
     gc.freeze()  # or the copies' collectors would touch, and so copy, every page

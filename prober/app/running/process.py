@@ -150,10 +150,11 @@ class EngineProcess:
     def _hear(self, report: Report) -> None:
         for generation in [known for known in self._known if known < report.generation]:
             del self._known[generation]
-        known = self._known.get(report.generation, {})
+        known, loop = self._known.get(report.generation, {}), asyncio.get_running_loop()
         for check_id, facts in report.results:
             if (check := known.get(check_id)) is not None:
-                self._listener.take(check, result_of(check, self._region, facts), _nothing)
+                # Each on its own: what one runs into must not keep the others from being taken.
+                loop.call_soon(self._listener.take, check, result_of(check, self._region, facts), _nothing)
         for lag_s in report.lags:
             self._listener.observe_lag(lag_s)
         for check_id, n in report.missed:

@@ -135,6 +135,7 @@ async def _work(line: socket.socket) -> None:
             case Assignment():
                 await _adopt(order, outbox)
                 if not tasks and outbox.here is not None:
+                    gc.freeze()  # what is there now stays, and is not to be looked through again and again
                     # What breaks here breaks off the process, and another takes its place.
                     tasks = [_vital(outbox.here.serve()), _vital(outbox.beat())]
             case Undecided():
@@ -159,8 +160,6 @@ async def _adopt(order: Assignment, outbox: Outbox) -> None:
     _apply(dict.fromkeys(order.undecided, True), outbox)
     for check_id in outbox.known:
         outbox.note(check_id)
-    gc.collect()
-    gc.freeze()  # what is there now stays, and is not to be looked through again and again
 
 
 def _apply(changes: Mapping[str, bool], outbox: Outbox) -> None:
