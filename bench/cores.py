@@ -22,7 +22,7 @@ GAIN = 1.4
 """So many times the throughput of one process two must have; said as the time of a probe, which a limit can bound."""
 LOADS = (800, 1_000, 1_250, 1_560, 1_950, 2_440, 3_050, 3_810, 4_770, 5_960)
 """Checks that are due every second."""
-CARRIED = 0.97
+CARRIED, TRIES = 0.97, 2  # who falls behind once does not always catch up, and others may have been the cause
 ROUNDS, SETTLED_S, WATCHED_S = 5, 4.0, 8.0
 QUICK_SETTLED_S, QUICK_WATCHED_S = 3.0, 3.0
 BEGUN = 200
@@ -59,7 +59,8 @@ def loads_for(shop: Target, processes: int) -> tuple[int, ...]:
     """The last load that is carried and the first that is not."""
     carried = LOADS[0]
     for load in LOADS:
-        if measured(shop, processes, load, SETTLED_S, WATCHED_S / 2)[0] < CARRIED * load:
+        tries = (measured(shop, processes, load, SETTLED_S, WATCHED_S / 2)[0] for _ in range(TRIES))
+        if all(rate < CARRIED * load for rate in tries):
             return carried, load
         carried = load
     return (carried,)
