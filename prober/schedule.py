@@ -19,11 +19,12 @@ import contextlib
 import heapq
 import itertools
 import math
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -36,6 +37,7 @@ from prober.values import record
 FIRST_RUNS_WITHIN_S = 15.0  # the first runs are spread over this or the interval, whichever is shorter
 FIRES_COMPARED = 8
 TURN_S = 0.002  # between two looks at the slots: at a thousand a second, waking up for each costs more than it gains
+TAKEN_AT_ONCE = 20  # of slots that are all late, so that runs which end get their turn between those that begin
 LONGEST_GAP_S = 40 * 86_400.0
 CRON_GRACE_S = 60  # a cron fire that comes later than this is missed, not run
 
@@ -124,6 +126,8 @@ class Scheduler:
     regions: int = 1
     begin: Begin = _never
     log: structlog.typing.FilteringBoundLogger = field(default_factory=structlog.get_logger)
+    wall_ahead_s: float | None = None
+    """The wall clock minus the monotonic one, to which the grid is tied; None: as it is now."""
     beat: float = 0.0
     """When the scheduler last looked at its slots, on the monotonic clock; stands still when it is stuck."""
     _entries: dict[str, _Entry] = field(default_factory=dict)
@@ -135,21 +139,25 @@ class Scheduler:
     _timer: asyncio.TimerHandle | None = None
     _wakes_at: float = -math.inf
     """When the timer goes off; never later than the first slot. Before the start it is not set by anybody."""
-    _wall_ahead_s: float = 0.0
     _calendar: Any = None
     _stopping: bool = False
 
     def __post_init__(self) -> None:
-        self._wall_ahead_s = self.clock.wall() - self.clock.monotonic()
+        if self.wall_ahead_s is None:
+            self.wall_ahead_s = self.clock.wall() - self.clock.monotonic()
         self.beat = self.clock.monotonic()
 
-    def update(self, checks: Iterable[Check]) -> None:
-        """Make ``checks`` the ones that run. What did not change keeps its slots and its run in progress."""
+    def update(self, checks: Iterable[Check], since: Mapping[str, float] = MappingProxyType({})) -> None:
+        """Make ``checks`` the ones that run. What did not change keeps its slots and its run in progress.
+
+        ``since`` tells until when another scheduler took a check's slots: it goes on from there, and those that have
+        passed meanwhile are missed.
+        """
         wanted = {check.id: check for check in checks if check.enabled}
         for check_id in self._entries.keys() - wanted.keys():
             self._remove(check_id)
         for check in wanted.values():
-            self._place(check)
+            self._place(check, since.get(check.id))
 
     def set_undecided(self, check_id: str, undecided: bool) -> None:
         """Say whether the check's state waits for confirmation, and so for a re-check between its slots."""
@@ -165,6 +173,13 @@ class Scheduler:
         entry = self._entries.get(check_id)
         return entry.due - self.clock.monotonic() if entry and entry.due < math.inf else None
 
+    def stands_at(self, check_id: str) -> float | None:
+        """The slot the check runs for or waits for, on the monotonic clock; None where it does neither."""
+        entry = self._entries.get(check_id)
+        if entry is None:
+            return None
+        return entry.last if entry.run is not None else entry.due if entry.due < math.inf else None
+
     async def serve(self) -> None:
         """Take slots until cancelled or stopped."""
         try:
@@ -179,7 +194,9 @@ class Scheduler:
         self._wakes_at = -math.inf  # while slots are taken, those that are added need no timer of their own
         pause_s = 0.0
         try:
-            while self._heap and self._heap[0][0] <= now:
+            for _ in range(TAKEN_AT_ONCE):
+                if not self._heap or self._heap[0][0] > now:
+                    break
                 pause_s = TURN_S
                 due, _, check_id = heapq.heappop(self._heap)
                 entry = self._entries.get(check_id)
@@ -231,8 +248,8 @@ class Scheduler:
             return
         self._start(entry, now, now + entry.check.timeout)
 
-    def _place(self, check: Check) -> None:
-        plan = plan_for(check, self.region_index, self.regions, self._wall_ahead_s)
+    def _place(self, check: Check, since: float | None) -> None:
+        plan = plan_for(check, self.region_index, self.regions, self.wall_ahead_s or 0.0)
         entry = self._entries.get(check.id)
         if entry is None:
             # One that left while it ran comes back with that run, so that it never overlaps itself.
@@ -247,15 +264,18 @@ class Scheduler:
                 self._leave_calendar(entry.check)
         entry.check, entry.plan = check, plan
         if moved:
-            self._set_out(entry)
+            self._set_out(entry, since)
         elif entry.run is None:
             self._arm(entry)
 
-    def _set_out(self, entry: _Entry) -> None:
-        """Give a new or moved entry its first run, spread over the checks."""
+    def _set_out(self, entry: _Entry, since: float | None) -> None:
+        """Give a new or moved entry its first run, spread over the checks, or its next where another began."""
         entry.due = math.inf
         if entry.check.schedule is not None:
             self._enter_calendar(entry.check)
+        elif since is not None and entry.last is None:
+            entry.last = since
+            self._arm(entry)
         elif entry.run is None:
             now = self.clock.monotonic()
             spread_s = fraction(entry.check.id) * min(entry.check.interval, FIRST_RUNS_WITHIN_S)

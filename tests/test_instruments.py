@@ -45,7 +45,7 @@ def test_a_bench_says_its_line(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["truth", "scrape", "scale", "growth", "cost", "throughput"])
+@pytest.mark.parametrize("name", ["truth", "scrape", "scale", "growth", "cost", "throughput", "cores"])
 def test_a_longer_bench_says_its_line(name: str) -> None:
     check_said(name)
 

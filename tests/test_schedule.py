@@ -318,3 +318,31 @@ def test_a_changed_list_of_regions_moves_the_slots_of_unchanged_checks() -> None
         assert (bench.starts["a"][-1] - before) % 10 == pytest.approx(5, abs=0.01)
 
     run_moved(main)
+
+
+def test_a_scheduler_that_takes_over_goes_on_from_the_last_slot_and_counts_those_between() -> None:
+    async def main(clock: MovedClock) -> None:
+        bench = Bench(clock)
+        plan = plan_for(check(), 0, 1, bench.scheduler.wall_ahead_s or 0.0)
+        now = clock.monotonic()
+        last = plan.first_after(now) - 30.0  # two slots have passed since
+        bench.scheduler.update([check()], {"a": last})
+        await bench.let(35)
+        assert bench.missed == {"a": 2}
+        assert bench.starts["a"][0] == pytest.approx(plan.first_after(now), abs=0.01)
+        assert set(bench.gaps()) == {10.0}
+
+    run_moved(main)
+
+
+def test_schedulers_that_share_how_far_the_wall_clock_is_ahead_share_their_slots() -> None:
+    async def main(clock: MovedClock) -> None:
+        first = Bench(clock)
+        clock.set_wall(clock.wall() + 3.3)
+        second = Scheduler(clock, first.run, lambda *_: None, wall_ahead_s=first.scheduler.wall_ahead_s)
+        for scheduler in (first.scheduler, second):
+            scheduler.update([check()], {"a": clock.monotonic()})
+        assert first.scheduler.due_in_s("a") == second.due_in_s("a")
+        assert first.scheduler.stands_at("a") == pytest.approx(clock.monotonic() + (second.due_in_s("a") or 0))
+
+    run_moved(main)

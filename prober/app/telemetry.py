@@ -13,8 +13,8 @@ from prometheus_client.registry import Collector
 from prober import __version__
 from prober.app.alarm import Alarm
 from prober.app.pools import pool_families
-from prober.journey.slots import PoolStats
-from prober.selfwatch import Heartbeat, LoopWatch
+from prober.app.running import Runner
+from prober.selfwatch import Heartbeat
 from prober.sinks import Sink
 
 
@@ -33,25 +33,29 @@ class SelfMetrics(Collector):
 
     region: str
     reloads: Reloads
-    loop: LoopWatch
+    runner: Runner
     alarm: Alarm
     sinks: Callable[[], Mapping[str, Sink]]
     heartbeat: Callable[[], Heartbeat | None]
-    pools: Callable[[], Mapping[str, PoolStats]] = dict
     uploads: Callable[[], Mapping[str, int]] = dict
 
     def collect(self) -> Iterator[Metric]:
         yield self._info("prober_build_info", "The release that runs here.", version=__version__, region=self.region)
         yield from self._reloads()
         yield GaugeMetricFamily(
-            "prober_loop_stall_worst_seconds", "The longest the event loop stood still.", value=self.loop.worst_s
+            "prober_loop_stall_worst_seconds",
+            "The longest the event loop stood still.",
+            value=self.runner.stall_worst_s,
+        )
+        yield CounterMetricFamily(
+            "prober_engine_restarts", "Engine processes started in place of one that ended.", value=self.runner.restarts
         )
         yield from self._recorder()
         yield from self._delivery()
         yield self._incidents()
         yield from self._sinks()
         yield from self._heartbeat()
-        yield from pool_families(self.pools())
+        yield from pool_families(self.runner.pools)
         if uploads := self.uploads():
             yield _by("prober_artifact_uploads", "Copies of evidence to S3.", "outcome", uploads)
 

@@ -80,6 +80,14 @@ def _checked_database(url: Secret) -> Secret:
     return url
 
 
+class Engine(Strict):
+    """How checks are run."""
+
+    processes: Annotated[int, Field(ge=1, le=64)] = 1
+    """How many processes run the checks of kinds http and tcp, for machines with more cores: each has its share of
+    them, and one more takes their results. With 1 all is done in one. Takes effect at the next start."""
+
+
 class Store(Strict):
     """Where state, incidents and notices under way are kept."""
 
@@ -187,6 +195,8 @@ class Config(Strict):
     """Where alerts can go, by name; see the kinds of channels."""
     routes: Annotated[tuple[Route, ...], Field(strict=False)] = ()
     """Which alerts go where."""
+    engine: Engine = Engine()
+    """How checks are run."""
     sinks: Annotated[tuple[SerializeAsAny[SinkSpec], ...], Field(strict=False)] = ()
     """Other systems that are fed every result; see the kinds of sinks."""
     store: Store = Store()

@@ -18,7 +18,7 @@ from prober.faults import ProbeError, classify, describe
 from prober.judge import Expect, judge
 from prober.model import Check, Failure, Judgement, Observation, Reason, Result, Step, Verdict
 from prober.net import Net
-from prober.probes import Context, Flight, Probe, Starter
+from prober.probes import Context, Flight, Landed, Probe, Starter
 from prober.secret import Redactor
 
 OVERTIME_S = 5.0  # a probe keeps its own deadline; one that does not is cut off this much later
@@ -85,7 +85,7 @@ class Engine:
 
         flying = Flying(self._flights, context.deadline + OVERTIME_S, end, leave)
         self._inside += 1
-        flying.flight = self._started(start, check, context, flying)
+        flying.flight = self._started(start, check, context, flying.land)
         if flying.flight is None:
             leave()
             return None
@@ -93,9 +93,9 @@ class Engine:
         on_start(max(0.0, started - slot))
         return flying
 
-    def _started(self, start: Starter, check: Check, context: Context, flying: Flying) -> Flight | None:
+    def _started(self, start: Starter, check: Check, context: Context, landed: Landed) -> Flight | None:
         try:
-            return start(check, context, flying.land)
+            return start(check, context, landed)
         except (ProbeError, OSError):
             return None  # the same run with a task meets it again, and says what it was
         except Exception as error:  # the boundary: a bug of one kind must not end the scheduler's turn
@@ -210,20 +210,27 @@ class Engine:
     async def _observe(self, check: Check, context: Context) -> Observation:
         """What the probe saw, or why it saw nothing; raises CancelledError only when we are told to stop."""
         started = self.clock.monotonic()
-        task = asyncio.ensure_future(self.probes[check.kind](check, context))
+        ended: asyncio.Future[Callable[[], Observation]] = asyncio.get_running_loop().create_future()
+        start = self.starters.get(check.kind)
+        # One that had to wait for a place can do without a task of its own all the same, at half the price.
+        flight = start and self._started(start, check, context, lambda outcome: _settle(ended, outcome))
+        task = None if flight else asyncio.ensure_future(self.probes[check.kind](check, context))
+        under_way = task or ended
         try:
             # wait, not timeout(): a probe that swallows its cancellation must not hold the engine.
-            done, _ = await asyncio.wait({task}, timeout=context.remaining_s() + OVERTIME_S)
+            done, _ = await asyncio.wait({under_way}, timeout=context.remaining_s() + OVERTIME_S)
         except asyncio.CancelledError:
-            task.cancel()
-            await asyncio.wait({task}, timeout=OVERTIME_S)
+            (flight or under_way).cancel()
+            if task is not None:
+                await asyncio.wait({task}, timeout=OVERTIME_S)
             raise
         duration_s = self.clock.monotonic() - started
         if not done:
-            task.cancel()
-            task.add_done_callback(_forget)
+            (flight or under_way).cancel()
+            if task is not None:
+                task.add_done_callback(_forget)
             return _overtime(check, duration_s)
-        return self._outcome(task.result, duration_s, context)
+        return self._outcome(ended.result() if task is None else task.result, duration_s, context)
 
     def _outcome(self, outcome: Callable[[], Observation], duration_s: float, context: Context) -> Observation:
         try:
@@ -285,3 +292,8 @@ def _forget(task: asyncio.Future[Observation]) -> None:
     """Take the late outcome of a probe that was given up, so that nobody asks where it went."""
     if not task.cancelled():
         task.exception()
+
+
+def _settle(ended: asyncio.Future[Callable[[], Observation]], outcome: Callable[[], Observation]) -> None:
+    if not ended.done():
+        ended.set_result(outcome)

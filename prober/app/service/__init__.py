@@ -1,0 +1,203 @@
+"""The running prober: its live objects, the order they start and stop in, and how they change on a reload."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+import structlog
+
+from prober.app.alarm import Alarm, notifiers
+from prober.app.assemble import redactor_for
+from prober.app.logs import configure_logs
+from prober.app.running import Runner, Workload
+from prober.app.running.here import Here
+from prober.app.running.spread import Spread
+from prober.app.service.flow import Flow
+from prober.app.service.outlets import FLUSH_S, Outlets
+from prober.app.service.view import Sight
+from prober.app.targets import Place
+from prober.app.telemetry import Reloads, SelfMetrics
+from prober.app.troubles import Troubles
+from prober.app.upkeep import keep_tidy
+from prober.clock import Clock
+from prober.config import Config, Loaded
+from prober.model import Check, Result
+from prober.selfwatch import Egress, Heartbeat
+from prober.sinks.prometheus import Exposition
+from prober.web import WebServer, create_app
+
+GRACE_S = 10.0
+EGRESS_TURN_S = 60.0
+ALARM_LOOK_S = 1.0
+FIXED = ("store", "web", "job", "engine")
+"""Sections that take effect at the start only."""
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
+
+@dataclass
+class Service:
+    """One prober in one region."""
+
+    place: Place
+    environ: Mapping[str, str]
+    clock: Clock
+    on_result: Callable[[Result], None]
+    checks: tuple[Check, ...] = ()
+    _started: bool = False
+    _heartbeat: Heartbeat | None = None
+    _heartbeat_task: asyncio.Task[None] | None = None
+    _ending: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    @property
+    def region(self) -> str:
+        """Where it runs."""
+        return self.place.region
+
+    @property
+    def url(self) -> str:
+        """Where the web side answers."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._web.port}"
+
+    async def start(self, loaded: Loaded, host: str, port: int) -> None:
+        """Start everything, the alerting side first, so that nothing is measured that could not be told.
+
+        Raises UserFault for a port or a store that cannot be had.
+        """
+        self._loaded, self._host = loaded, host
+        config = loaded.config
+        exposition = Exposition(config.job, self.region)
+        self._egress = Egress(config.selfwatch.egress, self.clock)
+        troubles = Troubles(self.clock, lambda: self._egress, lambda: self._alarm.broken())
+        self._outlets = Outlets(loaded)
+        self._flow = Flow(
+            exposition,
+            troubles,
+            lambda: self._alarm,
+            lambda: self._egress,
+            self._outlets,
+            lambda check_id, undecided: self._runner.set_undecided(check_id, undecided),
+            self.on_result,
+        )
+        self._alarm = Alarm(self.place, self.clock, troubles, self._flow.hand_over_state)
+        self._alarm.open(loaded)
+        self._ending.callback(self._alarm.shut)
+        self._reloads = Reloads(loaded.digest, True, self.clock.wall())
+        self._runner = self._open_runner(loaded)
+        self._sight = Sight(
+            self.region, self.clock, self._flow, self._alarm, self._runner, lambda: self.checks, lambda: self._started
+        )
+        self._web = WebServer(create_app(self._sight.view(self._metrics())), host, port)
+        self._web.start()
+        self._ending.callback(self._web.stop, FLUSH_S)
+        put_in_place = await self._runner.prepare(self._work(loaded))
+        self._started = True
+        self._calendar = keep_tidy(lambda: self._loaded, lambda: self._outlets.archive, self._alarm, self.clock)
+        self._ending.callback(lambda: self._calendar.shutdown(wait=False))
+        self._adopt(loaded)
+        self._alarm.start(config)
+        put_in_place()
+
+    async def watch(self) -> None:
+        """Take slots and watch the loop until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._runner.serve())
+            group.create_task(self._watch_egress())
+            group.create_task(self._watch_alarm())
+
+    async def reload(self, loaded: Loaded) -> None:
+        """Go on with ``loaded``: the new is built first, then swapped in, then the old is closed."""
+        config, before = loaded.config, self._loaded.config
+        for name in FIXED:
+            if getattr(config, name) != getattr(before, name):
+                _log.warning("a change that takes effect at the next start", section=name)
+        # All that can fail comes first; what follows only puts what was built into its place.
+        notifiers(config)
+        put_in_place = await self._runner.prepare(self._work(loaded))
+        configure_logs(redactor_for(loaded), config.logs.format, config.logs.level)
+        if config.selfwatch.egress != self._egress.canaries:
+            self._egress = Egress(config.selfwatch.egress, self.clock)
+        self._adopt(loaded)
+        self._alarm.configure(config)
+        put_in_place()
+        self._reloads.digest, self._reloads.successful = loaded.digest, True
+        self._reloads.succeeded_at = self.clock.wall()
+        _log.info("reloaded", checks=len(self.checks), digest=loaded.digest[:16])
+
+    def refuse_reload(self) -> None:
+        """The configuration on disk cannot be used; what runs goes on."""
+        self._reloads.successful = False
+
+    def confirm_reload(self) -> None:
+        """The configuration on disk is the one that runs, again."""
+        self._reloads.successful = True
+
+    async def stop(self) -> None:
+        """Take no more slots, let runs end, flush every queue, close everything."""
+        if self._started:
+            await self._runner.stop(GRACE_S)
+            await self._flow.close()
+            if self._heartbeat_task:
+                self._heartbeat_task.cancel()
+            await asyncio.to_thread(self._alarm.close, FLUSH_S)
+            await self._outlets.close()
+        await self._ending.aclose()
+
+    async def _watch_egress(self) -> None:
+        while True:  # a reload puts another in its place
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(EGRESS_TURN_S):
+                    await self._egress.watch()
+
+    async def _watch_alarm(self) -> None:
+        """End the prober with the thread that would tell of anything: whoever supervises it starts another."""
+        while True:
+            await asyncio.sleep(ALARM_LOOK_S)
+            if not self._alarm.alive:
+                raise RuntimeError("a thread of the alerting side is gone: nothing would be told any more")
+
+    # What a configuration makes of it.
+
+    def _open_runner(self, loaded: Loaded) -> Runner:
+        count = loaded.config.engine.processes
+        if count == 1:
+            return Here(self.region, self.clock, self.environ, self._flow)
+        return Spread(count, self.region, self.clock, self.environ, self._flow, loaded)
+
+    def _work(self, loaded: Loaded) -> Workload:
+        """What runs here; of the regions' slots, which interleave, this one's."""
+        checks = tuple(check for check in loaded.config.checks if self.place.runs(check))
+        regions = loaded.config.regions or (self.region,)
+        return Workload(loaded, checks, regions.index(self.region), len(regions))
+
+    def _adopt(self, loaded: Loaded) -> None:
+        """Checks, sinks and the heartbeat of ``loaded`` from now on."""
+        self._loaded = loaded
+        self.checks = tuple(check for check in loaded.config.checks if self.place.runs(check))
+        self._flow.adopt(self.checks)
+        self._outlets.adopt(loaded)
+        self._adopt_heartbeat(loaded.config)
+
+    def _adopt_heartbeat(self, config: Config) -> None:
+        if self._heartbeat_task:
+            self._heartbeat_task.cancel()
+        self._heartbeat = self._heartbeat_task = None
+        if config.heartbeat:
+            self._heartbeat = Heartbeat(config.heartbeat.url, config.heartbeat.every, lambda: self._sight.healthy().ok)
+            self._heartbeat_task = asyncio.create_task(self._heartbeat.beat(), name="heartbeat")
+
+    def _metrics(self) -> SelfMetrics:
+        return SelfMetrics(
+            self.region,
+            self._reloads,
+            self._runner,
+            self._alarm,
+            lambda: self._outlets.sinks,
+            lambda: self._heartbeat,
+            lambda: self._outlets.archive.uploads,
+        )
