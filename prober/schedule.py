@@ -26,9 +26,8 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
-import structlog
-
 from prober.clock import Clock
+from prober.log import Log
 from prober.model import Check
 from prober.probes import Flight
 
@@ -122,7 +121,7 @@ class Scheduler:
     region_index: int = 0
     regions: int = 1
     begin: Begin = _never
-    log: structlog.typing.FilteringBoundLogger = field(default_factory=structlog.get_logger)
+    log: Log = field(default_factory=Log)
     beat: float = 0.0
     """When the scheduler last looked at its slots, on the monotonic clock; stands still when it is stuck."""
     _entries: dict[str, _Entry] = field(default_factory=dict)

@@ -12,8 +12,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
 from prober.app.assemble import redactor_for
 from prober.app.logs import configure_logs
 from prober.app.service import Service
@@ -21,13 +19,14 @@ from prober.app.targets import Place, choose_region, choose_shard
 from prober.clock import SystemClock
 from prober.config import Loaded, load, parse_listen
 from prober.faults import ConfigFault, UserFault
+from prober.log import Log
 from prober.model import Check, Result
 from prober.selfwatch import raise_descriptor_limit
 
 LOOK_EVERY_S = 2.0
 SWITCH_S = 0.0005  # a scrape that renders must not keep the interpreter from the probing threads for longer
 
-_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+_log = Log(__name__)
 
 
 @dataclass(frozen=True, slots=True)

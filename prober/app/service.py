@@ -10,8 +10,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-import structlog
-
 from prober.app.alarm import Alarm, notifiers
 from prober.app.artifacts import Archive
 from prober.app.assemble import open_engine, open_sink, redactor_for
@@ -25,6 +23,7 @@ from prober.app.upkeep import keep_tidy
 from prober.clock import Clock
 from prober.config import Config, Loaded
 from prober.engine import Engine
+from prober.log import Log
 from prober.model import Check, Result, Verdict
 from prober.probes import Flight
 from prober.schedule import Scheduler
@@ -41,7 +40,7 @@ EGRESS_TURN_S = 60.0
 ALARM_LOOK_S = 1.0
 STUCK_S = 30.0  # a scheduler that has not looked at its slots for this long is not alive
 
-_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+_log = Log(__name__)
 
 
 @dataclass(slots=True)
