@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -13,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import structlog
 
 from prober.clock import SystemClock
 from prober.journey.cores import pin
+from prober.log import Log
 from prober.model import Observation
 from prober.net import Net
 from prober.probes import Context, Pooled
@@ -77,7 +78,7 @@ def shop(cores: frozenset[int] = frozenset()) -> Iterator[str]:
 @asynccontextmanager
 async def pool(settings: BrowserSettings, **environ: str) -> AsyncIterator[Pooled]:
     """A browser probe whose first browser stands ready."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+    logging.getLogger().setLevel(logging.ERROR)
     async with open_probe(settings, {**os.environ, **environ}, ROOT) as probe:
         await ready(probe)
         yield probe
@@ -97,7 +98,7 @@ async def run(probe: Pooled, journey: Path, timeout_s: float = 60.0) -> Observat
     """One run of ``journey`` as the engine would have it done."""
     clock = SystemClock()
     net: Any = Net.__new__(Net)  # journeys ask no resolver of ours
-    ctx = Context("bench", "here", "run", clock.monotonic() + timeout_s, clock, net, None, structlog.get_logger())
+    ctx = Context("bench", "here", "run", clock.monotonic() + timeout_s, clock, net, None, Log())
     return await probe(Spec(id="bench", journey=str(journey), timeout=f"{timeout_s:g}s", interval="1h"), ctx)
 
 

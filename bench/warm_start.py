@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import statistics
 import sys
@@ -11,7 +12,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import structlog
 from figures import conclude, pool, ready, run
 
 from prober.probes import Pooled
@@ -45,7 +45,7 @@ async def warm(journey: Path, times: int) -> list[float]:
 
 
 async def cold(journey: Path) -> float:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+    logging.getLogger().setLevel(logging.ERROR)
     async with open_probe(BrowserSettings(slots=1), os.environ) as probe:
         return await start_s(probe, journey)
 

@@ -27,9 +27,8 @@ from hashlib import blake2b
 from types import MappingProxyType
 from typing import Any
 
-import structlog
-
 from prober.clock import Clock
+from prober.log import Log
 from prober.model import Check
 from prober.probes import Flight
 from prober.values import record
@@ -125,7 +124,7 @@ class Scheduler:
     region_index: int = 0
     regions: int = 1
     begin: Begin = _never
-    log: structlog.typing.FilteringBoundLogger = field(default_factory=structlog.get_logger)
+    log: Log = field(default_factory=Log)
     wall_ahead_s: float | None = None
     """The wall clock minus the monotonic one, to which the grid is tied; None: as it is now."""
     beat: float = 0.0

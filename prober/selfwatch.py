@@ -11,10 +11,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
-import structlog
 
 from prober.clock import Clock
 from prober.faults import describe
+from prober.log import Log
 from prober.model import Reason, Result, Verdict
 from prober.secret import Secret
 
@@ -100,7 +100,7 @@ class Heartbeat:
     url: Secret
     every_s: float
     healthy: Callable[[], bool]
-    log: structlog.typing.FilteringBoundLogger = field(default_factory=structlog.get_logger)
+    log: Log = field(default_factory=Log)
     sent: int = 0
     failed: int = 0
 
@@ -129,7 +129,7 @@ class Egress:
 
     canaries: tuple[str, ...]
     clock: Clock
-    log: structlog.typing.FilteringBoundLogger = field(default_factory=structlog.get_logger)
+    log: Log = field(default_factory=Log)
     down_since: float | None = None
     """By the wall clock; None while one of them answers."""
     _asked_at: float = float("-inf")

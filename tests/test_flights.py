@@ -9,13 +9,13 @@ from threading import Thread
 from typing import Any
 
 import pytest
-import structlog
 from fakes.moved import run_moved
 
 from prober.clock import MovedClock, SystemClock
 from prober.curl import Curl, Exchange, Request
 from prober.demo.server import running
 from prober.engine import OVERTIME_S, Engine
+from prober.log import Log
 from prober.model import Check, Observation, Reason, Result, Verdict
 from prober.net import Net
 from prober.probes import Context, Flight, Landed, Starter, tcp
@@ -192,7 +192,7 @@ def test_a_tcp_check_without_a_task_sees_whether_somebody_opens(listening: bool)
         clock, net = SystemClock(), Net()
         ended: asyncio.Future[Callable[[], Observation]] = asyncio.get_running_loop().create_future()
         spec = tcp.Spec(id="a", address=f"127.0.0.1:{port}")
-        context = Context("a", "eu", "run", clock.monotonic() + 5, clock, net, None, structlog.get_logger())
+        context = Context("a", "eu", "run", clock.monotonic() + 5, clock, net, None, Log())
         assert tcp.start(spec, context, ended.set_result) is not None
         return (await ended)()
 

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "prober"
 SHELVES = ("probes", "notify", "sinks")
 ROWS = [
-    ("model", "clock", "secret"),
+    ("model", "clock", "secret", "log"),
     ("faults",),
     ("net",),
     ("curl", "judge"),
@@ -88,16 +88,17 @@ def loaded_by(code: str) -> set[str]:
         (
             "import prober.cli",
             {"playwright", "boto3", "sqlalchemy", "alembic", "psycopg", "starlette", "pycurl", "httpx"}
-            | {"pydantic", "asyncio", "ssl", "structlog", "rich"},
+            | {"pydantic", "asyncio", "ssl", "rich"},
         ),
         (
             "from pathlib import Path; from prober.config import load; load(Path('probes.yaml'), {}, lenient=True)",
             {"playwright", "boto3", "sqlalchemy", "alembic", "psycopg", "starlette"}
-            | {"httpx", "structlog", "rich", "cryptography", "jinja2", "opentelemetry"},
+            | {"httpx", "rich", "cryptography", "jinja2", "opentelemetry", "aiodns", "psutil"},
         ),
         (
             "import prober.app.once",
-            {"playwright", "boto3", "sqlalchemy", "alembic", "psycopg", "starlette", "jinja2", "uvicorn"},
+            {"playwright", "boto3", "sqlalchemy", "alembic", "psycopg", "starlette", "jinja2", "uvicorn"}
+            | {"aiodns", "psutil", "cryptography", "pygments"},
         ),
         ("import prober.app.serve", {"playwright", "boto3", "psycopg", "opentelemetry"}),
     ],

@@ -10,11 +10,10 @@ import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-import structlog
-
 from prober.alerting.setting import CHECKED
 from prober.clock import Clock
 from prober.faults import describe
+from prober.log import Log
 from prober.model import Condition, Hush, Incident
 from prober.store import Batch, Decision, Scope, Snapshot, Store, StoreFault
 
@@ -31,7 +30,7 @@ TOLD = "told_elsewhere"
 
 _OF_CHECKS = (Condition.DOWN, Condition.DEGRADED, Condition.PARTIAL)
 
-_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+_log = Log(__name__)
 
 Judge = Callable[[Snapshot, "Ledger"], Decision]
 Knowing = tuple[str, Condition, tuple[str, ...]]

@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import structlog
-
 from prober.alerting.backlog import Backlog
 from prober.alerting.decide import decide
 from prober.alerting.draft import Draft, Thinning, written
@@ -19,6 +17,7 @@ from prober.alerting.ledger import Knowing, Ledger
 from prober.alerting.setting import SILENT_AFTER_S, Grouping, Route, Setting, Sighting, Window
 from prober.clock import Clock, SystemClock, iso
 from prober.faults import describe
+from prober.log import Log
 from prober.model import Check, Condition, Incident, Result, Transition, Verdict
 from prober.shard import WHOLE, Shard
 from prober.state import State
@@ -38,7 +37,7 @@ EMERGENCY = "store: unavailable, this alert may be repeated or lost if the probe
 
 _CALM = frozenset({Verdict.UP, Verdict.UNKNOWN})
 
-_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+_log = Log(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 
-import structlog
-
 from prober.alerting import Recorder, Roster, Surroundings
 from prober.app.targets import Place
 from prober.app.troubles import Troubles
@@ -17,6 +15,7 @@ from prober.clock import Clock
 from prober.config import Config, Loaded
 from prober.delivery import Delivery
 from prober.faults import UserFault, describe
+from prober.log import Log
 from prober.model import Incident
 from prober.notify import CHANNELS, Notifier
 from prober.schedule import freshness_s
@@ -30,7 +29,7 @@ NOTE_S = 10.0
 """A store that may be far away is not asked more often what is open, unless something was told or answered."""
 SELF = "prober"
 
-_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+_log = Log(__name__)
 
 
 @dataclass

@@ -11,16 +11,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import structlog
-
 from prober.config.sections import Artifacts
 from prober.faults import describe
+from prober.log import Log
 from prober.model import Result
 
 INDEX = "index.json"
 QUEUED = 200  # runs waiting to be written down and copied; the oldest go first
 
-_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+_log = Log(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import structlog
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from prober.config.sections import Bucket as Spec
 from prober.faults import describe
+from prober.log import Log
 
 CONNECT_TIMEOUT_S = 3
 READ_TIMEOUT_S = 20
 TRIES = 3
 
-_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+_log = Log(__name__)
 
 
 class Bucket:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
-import structlog
-
+from prober.log import FIELDS
 from prober.secret import Redactor
 
 SHOWN = 2_000  # characters of one value; what a target sent may be endless
@@ -26,14 +27,38 @@ _QUIET = {
 }
 
 
-class _Scrub:
-    """Takes secrets and control characters out of everything a line is about to say."""
+_HEAD = frozenset({"time", "level", "event", "exception"})
+_COLOURS = {"debug": 36, "info": 32, "warning": 33, "error": 31, "critical": 31}
 
-    def __init__(self, redactor: Redactor) -> None:
+
+class _Lines(logging.Formatter):
+    """What a line says, without secrets and control characters, and in which form."""
+
+    def __init__(self, redactor: Redactor, *, people: bool, coloured: bool) -> None:
+        super().__init__()
         self._redactor = redactor
+        self._people = people
+        self._coloured = coloured
 
-    def __call__(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        return {key: self._scrub(key, value) for key, value in event.items()}
+    def format(self, record: logging.LogRecord) -> str:
+        said = {
+            **getattr(record, FIELDS, {}),
+            "event": record.getMessage(),
+            "level": record.levelname.lower(),
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z"),
+        }
+        if record.exc_info:
+            said["exception"] = self.formatException(record.exc_info)
+        said = {key: self._scrub(key, value) for key, value in said.items()}
+        return self._for_people(said) if self._people else json.dumps(said, default=repr)
+
+    def _for_people(self, said: Mapping[str, Any]) -> str:
+        level = f"{said['level']:<8}"
+        if self._coloured:
+            level = f"\x1b[{_COLOURS.get(said['level'], 0)}m{level}\x1b[0m"
+        fields = [f"{key}={value}" for key, value in said.items() if key not in _HEAD]
+        line = " ".join((said["time"], level, f"{said['event']:<32}", *fields)).rstrip()
+        return f"{line}\n{said['exception']}" if "exception" in said else line
 
     def _scrub(self, key: str, value: Any) -> Any:
         value = self._redactor.value(value)
@@ -69,34 +94,10 @@ def configure_logs(
     """Send every log line to ``stream`` (stderr) in one form; ``auto`` is a console on a terminal, else JSON."""
     out = stream or sys.stderr
     people = style == "console" or (style == "auto" and out.isatty())
-    shared: list[structlog.typing.Processor] = [
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.ExtraAdder(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
-        structlog.processors.StackInfoRenderer(),
-    ]
-    ending: list[structlog.typing.Processor] = [
-        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-        structlog.processors.format_exc_info,
-        _Scrub(redactor),
-        structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)
-        if people
-        else structlog.processors.JSONRenderer(),
-    ]
     handler = _ToStderr(stream)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=ending))
+    handler.setFormatter(_Lines(redactor, people=people, coloured=people and out.isatty()))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     for name, quiet in _QUIET.items():
         logging.getLogger(name).setLevel(max(quiet, root.level))
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=False,
-    )

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import structlog
-
 from prober.app.alarm import Alarm
 from prober.faults import Retryable
+from prober.log import Log
 from prober.model import Hush, HushKind, Incident
 from prober.store import Store
 from prober.web import Matter, holds
 
-_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+_log = Log(__name__)
 
 
 @dataclass(frozen=True, slots=True)

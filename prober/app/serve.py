@@ -12,8 +12,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
 from prober.app.assemble import redactor_for
 from prober.app.logs import configure_logs
 from prober.app.service import Service
@@ -21,6 +19,7 @@ from prober.app.targets import Place, choose_region, choose_shard
 from prober.clock import SystemClock
 from prober.config import Loaded, load, parse_listen
 from prober.faults import ConfigFault, UserFault
+from prober.log import Log
 from prober.model import Check, Result
 from prober.selfwatch import raise_descriptor_limit
 
@@ -29,7 +28,7 @@ GC_THRESHOLDS = (10_000, 20, 50)  # runs leave next to no cycles behind: looking
 # libcurl lets go of the interpreter's lock a dozen times a probe, and must not wait each time for who reckons.
 SWITCH_S = 0.0001
 
-_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+_log = Log(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import structlog
-
 from prober.app.alarm import Alarm
 from prober.app.artifacts import Archive
 from prober.clock import Clock
 from prober.config import Loaded
+from prober.log import Log
 from prober.store import StoreFault
 
 NIGHTLY = "17 3 * * *"
 
-_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+_log = Log(__name__)
 
 
 def keep_tidy(loaded: Callable[[], Loaded], archive: Callable[[], Archive], alarm: Alarm, clock: Clock) -> Any:

@@ -64,6 +64,7 @@ def load_config(path: Path | None, *, lenient: bool, needed: bool) -> Any:
             return Loaded(Config(), warnings=(), digest="", secrets=(), base=Path.cwd(), unresolved={})
         return load(config_file(path), os.environ, lenient=lenient)
     finally:
+        gc.freeze()  # nor need it be looked through again, not even at the end
         gc.enable()
 
 

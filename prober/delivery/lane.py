@@ -9,12 +9,11 @@ from collections import Counter, deque
 from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
-import structlog
-
 from prober.clock import Clock
 from prober.delivery.attempts import backoff_s, next_attempt
 from prober.delivery.outbox import Entry, Outbox
 from prober.faults import DeliveryFault, Retryable, describe
+from prober.log import Log
 from prober.model import NoticeKind
 from prober.notify import Notifier, Receipt, Repeating
 
@@ -28,7 +27,7 @@ MINUTE_S = 60.0
 ORPHANED = "the notice before it was never delivered"
 SUPERSEDED = "a later notice says more"
 
-_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+_log = Log(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 

@@ -10,12 +10,11 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import structlog
-
 from prober.clock import Clock, SystemClock
 from prober.delivery.lane import GLANCE_S, LEASE_S, Lane, Pace, Tallies
 from prober.delivery.outbox import Outbox
 from prober.faults import Retryable, describe
+from prober.log import Log
 from prober.notify import Notifier
 
 NO_CHANNEL = "the channel is no longer configured"
@@ -23,7 +22,7 @@ JOIN_S = 10.0
 PER_MINUTE = 60
 PATIENCE_S = 900.0
 
-_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+_log = Log(__name__)
 
 
 class Delivery:

@@ -9,13 +9,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random, SystemRandom
 
-import structlog
-
 from prober.clock import Clock
 from prober.engine.flights import Flights, Flying
 from prober.engine.places import Places
 from prober.faults import ProbeError, classify, describe
 from prober.judge import Expect, judge
+from prober.log import Log
 from prober.model import Check, Failure, Judgement, Observation, Reason, Result, Step, Verdict
 from prober.net import Net
 from prober.probes import Context, Flight, Landed, Probe, Starter
@@ -43,7 +42,7 @@ class Engine:
     """Seconds the loop stood still since a monotonic time; from the self-watch."""
     redactor: Redactor = field(default_factory=Redactor)
     """Takes the config's secrets out of whatever a target sends back, before anyone else sees it."""
-    log: structlog.typing.FilteringBoundLogger = field(default_factory=structlog.get_logger)
+    log: Log = field(default_factory=Log)
     starters: Mapping[str, Starter] = field(default_factory=dict)
     """By kind: what begins a run without a task, for kinds whose runs can do without one."""
     _places: dict[str, Places] = field(default_factory=dict)

@@ -7,11 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from prober.journey.declaration import Declaration
 from prober.journey.pool import Pool
 from prober.journey.wire import Job
+from prober.log import Log
 from prober.model import Observation, Reason
 
 CRASHES = frozenset({Reason.BROWSER_CRASH, Reason.OUT_OF_MEMORY})
@@ -22,7 +21,7 @@ async def run_attempts(
     job: Job,
     declaration: Declaration,
     remaining_s: Callable[[], float],
-    log: structlog.typing.FilteringBoundLogger,
+    log: Log,
 ) -> Observation:
     """The last try of ``job``; what ended the earlier ones stands in its fact ``attempts``, with their evidence.
 

@@ -10,20 +10,17 @@ from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-import structlog
-
 from prober.faults import ProbeError, classify, describe
 from prober.journey.cores import granted_cores, share_out
 from prober.journey.memory import tree_bytes
 from prober.journey.process import Worker, WorkerGone
 from prober.journey.slots import MEBI, REST_S, PoolStats, Slot, Slots, Upkeep
+from prober.log import Log
 from prober.model import Failure, Reason
 
 START_S = 45.0  # for a worker that nobody waits for; one that a run waits for has that run's time
 
-Log = structlog.typing.FilteringBoundLogger
-
-_log: Log = structlog.get_logger(__name__)
+_log = Log(__name__)
 
 
 class Loan:

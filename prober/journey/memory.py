@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import psutil
+if TYPE_CHECKING:
+    import psutil
 
 SYSTEM = Path("/")
 NO_LIMIT = 1 << 60  # version 1 writes "none" as a number near 2**63
@@ -54,6 +56,8 @@ def oom_kills(system: Path = SYSTEM) -> int | None:
 
 def tree_bytes(pid: int) -> int:
     """What process ``pid`` and all its descendants take: their proportional share (PSS), resident size without it."""
+    import psutil  # not needed to read a configuration, which asks for limits
+
     try:
         root = psutil.Process(pid)
         family = [root, *root.children(recursive=True)]
@@ -66,6 +70,8 @@ def _process_bytes(process: psutil.Process) -> int:
     shared = _fields(Path(f"/proc/{process.pid}/smaps_rollup")).get("Pss:")
     if shared is not None:
         return shared << 10
+    import psutil
+
     try:
         return int(process.memory_info().rss)
     except psutil.Error:

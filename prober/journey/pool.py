@@ -9,11 +9,12 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from prober.journey.crew import Crew, Log, loop_time, out_of_memory
+from prober.journey.crew import Crew, loop_time, out_of_memory
 from prober.journey.home import remove_orphans
 from prober.journey.process import Worker, WorkerGone
 from prober.journey.slots import PoolStats, Upkeep
 from prober.journey.wire import Job, Ledger
+from prober.log import Log
 from prober.model import Failure, Observation, Reason
 
 MARGIN_S = 1.0  # before the deadline: what it takes to end a process tree and still hand in a result

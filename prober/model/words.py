@@ -55,10 +55,16 @@ Duration = Annotated[
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 
 
+def _describe(schema: dict[str, Any], model: type[BaseModel]) -> None:
+    from prober.model.docs import describe  # reads source, and only who asks for a schema wants to wait for that
+
+    describe(schema, model)
+
+
 class Strict(BaseModel):
     """The ground of every model a user writes: unknown keys are errors, nothing is coerced, nothing changes later."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, json_schema_extra=_describe)
 
     def __deepcopy__(self, _: dict[int, Any] | None = None) -> Self:
         # pydantic copies a default for everyone who leaves it at that; what never changes may be the same for all.

@@ -6,11 +6,7 @@ import asyncio
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
-
-import aiodns
-import pycares
-from aiodns import error as ares
+from typing import TYPE_CHECKING, Literal
 
 from prober.clock import Clock
 from prober.faults import ProbeError
@@ -18,6 +14,10 @@ from prober.model import Failure, Reason
 from prober.net.machine import out_of_files
 from prober.net.names import literal
 from prober.net.outages import Outages
+
+if TYPE_CHECKING:
+    import aiodns
+    import pycares
 
 Family = Literal["any", "v4", "v6"]
 
@@ -27,12 +27,12 @@ _TRY_S = 1.0
 _TRIES = 3
 _FAMILIES = {"any": socket.AF_UNSPEC, "v4": socket.AF_INET, "v6": socket.AF_INET6}
 _REASONS = {
-    ares.ARES_ENOTFOUND: (Reason.DNS_NXDOMAIN, "there is no such name"),
-    ares.ARES_ENODATA: (Reason.DNS_NODATA, "the name has no address"),
-    ares.ARES_ESERVFAIL: (Reason.DNS_SERVFAIL, "the DNS server answered SERVFAIL"),
-    ares.ARES_EREFUSED: (Reason.DNS_REFUSED, "the DNS server refused to answer"),
-    ares.ARES_ETIMEOUT: (Reason.DNS_TIMEOUT, "no DNS server answered in time"),
-    ares.ARES_ECONNREFUSED: (Reason.DNS_TIMEOUT, "no DNS server could be contacted"),
+    "ARES_ENOTFOUND": (Reason.DNS_NXDOMAIN, "there is no such name"),
+    "ARES_ENODATA": (Reason.DNS_NODATA, "the name has no address"),
+    "ARES_ESERVFAIL": (Reason.DNS_SERVFAIL, "the DNS server answered SERVFAIL"),
+    "ARES_EREFUSED": (Reason.DNS_REFUSED, "the DNS server refused to answer"),
+    "ARES_ETIMEOUT": (Reason.DNS_TIMEOUT, "no DNS server answered in time"),
+    "ARES_ECONNREFUSED": (Reason.DNS_TIMEOUT, "no DNS server could be contacted"),
 }
 _RESOLVER_FAILED = (Reason.DNS_SERVFAIL, Reason.DNS_REFUSED, Reason.DNS_TIMEOUT)
 
@@ -58,6 +58,8 @@ class Net:
     """The resolver of one event loop; ``nameservers`` (``address`` or ``address:port``) replace the system's."""
 
     def __init__(self, nameservers: Sequence[str] = ()) -> None:
+        import aiodns  # noqa: F401  here, so that no lookup is longer by it
+
         self._nameservers = list(nameservers) or None
         self._channel: _Channel | None = None
         self._lookups: dict[tuple[str, str], asyncio.Task[tuple[str, ...] | Failure]] = {}
@@ -108,12 +110,15 @@ class Net:
     async def _look_up(self, host: str, family: Family) -> tuple[str, ...] | Failure:
         if out_of_files():
             return Failure(Reason.FD_EXHAUSTED, f"{host}: no file descriptor left to ask a DNS server with")
+        import aiodns
+        from pycares.errno import errorcode
+
         channel = await self._fresh()
         channel.owed += 1
         try:
             answer = await channel.resolver.getaddrinfo(host, _FAMILIES[family], type=socket.SOCK_STREAM)
         except aiodns.error.DNSError as error:
-            reason, words = _REASONS.get(error.args[0], (Reason.DNS, str(error.args[-1])))
+            reason, words = _REASONS.get(errorcode.get(error.args[0], ""), (Reason.DNS, str(error.args[-1])))
             return Failure(reason, f"{host}: {words}")
         finally:
             channel.owed -= 1
@@ -123,6 +128,8 @@ class Net:
         return _addresses(host, answer)
 
     async def _fresh(self) -> _Channel:
+        import aiodns
+
         loop = asyncio.get_running_loop()
         old = self._channel
         if old is not None and old.resolver.loop is loop and loop.time() - old.born < FRESH_S:

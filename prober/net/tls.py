@@ -6,7 +6,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-import certifi
 from pydantic import model_validator
 
 from prober.faults import classify_verification
@@ -53,7 +52,11 @@ class TlsOptions(Strict):
 @lru_cache(maxsize=1)
 def ca_bundle() -> str:
     """The path of the system's CA bundle, else of the one that came with certifi; the environment has no say."""
-    return next((path for path in _BUNDLES if Path(path).is_file()), None) or certifi.where()
+    if found := next((path for path in _BUNDLES if Path(path).is_file()), None):
+        return found
+    import certifi
+
+    return certifi.where()
 
 
 def failed_verification(code: int, host: str, message: str) -> Failure:

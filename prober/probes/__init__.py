@@ -25,9 +25,8 @@ from prober.net import Net
 from prober.values import record
 
 if TYPE_CHECKING:
-    import structlog
-
     from prober.journey.slots import PoolStats
+    from prober.log import Log
 
 KINDS = {
     "http": "prober.probes.http",
@@ -51,7 +50,7 @@ class Context:
     net: Net
     artifacts: Path | None
     """A directory for this run's evidence; None when it is not kept."""
-    log: structlog.typing.FilteringBoundLogger
+    log: Log
 
     def remaining_s(self) -> float:
         """Seconds until the deadline, never below 0."""

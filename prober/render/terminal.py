@@ -24,8 +24,8 @@ THRESHOLDS = {"ttfb": (0.8, 1.8), "fcp": (1.8, 3.0), "lcp": (2.5, 4.0), "cls": (
 
 def console(*, stderr: bool = False) -> Console:
     """Where tables are printed: as wide as the terminal, or as a CI log bears."""
-    found = Console(stderr=stderr, highlight=False)
-    return found if found.is_terminal else Console(stderr=stderr, highlight=False, width=UNSEEN_WIDTH)
+    width = None if Console(stderr=stderr).is_terminal else UNSEEN_WIDTH
+    return Console(stderr=stderr, highlight=False, emoji=False, width=width)  # what a target says is no emoji code
 
 
 def progress(checks: Sequence[Check], done: Mapping[str, Result]) -> RenderableType:

@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import structlog
 from sqlalchemy import Select, false, func, or_, select
 
+from prober.log import Log
 from prober.model import Incident, Transition
 from prober.store import codec, schema
 from prober.store.database import Database
@@ -17,7 +17,7 @@ from prober.store.rows import StoredResult
 PREFIX_CHARS = 4
 """So much of an id is enough where it fits only one."""
 
-_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+_log = Log(__name__)
 
 
 class History(Database):

@@ -7,9 +7,9 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import structlog
 from sqlalchemy import ColumnElement, Connection, Row, select, true, union_all
 
+from prober.log import Log
 from prober.model import Condition, Hush, Incident
 from prober.store import codec, schema
 from prober.store.rows import Scope, Snapshot, Vote
@@ -17,7 +17,7 @@ from prober.store.rows import Scope, Snapshot, Vote
 DAY_S = 86_400.0
 """A vote that has been stale for longer brings its check into no decision any more, unless that is an alert."""
 
-_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+_log = Log(__name__)
 Votes = dict[str, dict[str, Vote]]
 
 

@@ -13,12 +13,12 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-import structlog
 from sqlalchemy import URL, ColumnElement, Connection, Engine, create_engine, event
 from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
 from prober.clock import Clock
 from prober.faults import UserFault, describe
+from prober.log import Log
 
 BUSY_TIMEOUT_MS = 5_000
 CHECK_TIMEOUT_S = 2.0
@@ -29,7 +29,7 @@ LOG_BYTES = 64 * 1024 * 1024
 """The write-ahead log is cut to this once it has been written back."""
 GIVE_BACK_PAGES = 1_000
 
-_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+_log = Log(__name__)
 
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 

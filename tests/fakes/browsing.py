@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
-import structlog
 
 from prober.clock import SystemClock
 from prober.journey.slots import PoolStats
+from prober.log import Log
 from prober.model import Observation
 from prober.net import Net
 from prober.probes import Context, Pooled
@@ -57,7 +57,7 @@ def context(timeout_s: float = 20.0, artifacts: Path | None = None, check_id: st
     clock = SystemClock()
     net: Any = Net.__new__(Net)
     deadline = clock.monotonic() + timeout_s
-    return Context(check_id, "here", "run", deadline, clock, net, artifacts, structlog.get_logger())
+    return Context(check_id, "here", "run", deadline, clock, net, artifacts, Log())
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from prober.cli import main
 
@@ -53,4 +52,3 @@ def in_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
     yield call
     root.handlers[:] = handlers
     root.setLevel(level)
-    structlog.reset_defaults()

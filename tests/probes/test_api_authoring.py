@@ -9,7 +9,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import structlog
 from fakes.browsing import context, left_over
 
 from prober.clock import SystemClock
@@ -18,6 +17,7 @@ from prober.journey.order import job_of
 from prober.journey.pool import open_pool
 from prober.journey.slots import Upkeep
 from prober.judge import judge
+from prober.log import Log
 from prober.model import Observation, Reason, Verdict
 from prober.probes.api import COMMAND, Spec, open_probe
 
@@ -221,7 +221,7 @@ def test_a_log_in_is_reused_also_by_the_next_worker_and_forgotten_by_a_failure(t
         async with open_pool(COMMAND, {}, known, 1, Upkeep(runs=1)) as pool:
             files = ("calls.py", "calls.py", "fails.py", "calls.py")
             jobs = [job_of(find_journey(file, tmp_path), **given) for file in files]  # type: ignore[arg-type]
-            seen = [await pool.run(job, 10.0, structlog.get_logger()) for job in jobs]
+            seen = [await pool.run(job, 10.0, Log()) for job in jobs]
             assert pool.stats().recycled["runs"] >= 2
             return seen
 

@@ -8,7 +8,6 @@ import time
 from typing import Any
 
 import pytest
-import structlog
 from fakes.script import Server, answer, http, stall
 from pydantic import ValidationError
 
@@ -16,6 +15,7 @@ from prober import USER_AGENT
 from prober.clock import SystemClock
 from prober.curl import Curl, Request
 from prober.judge import judge
+from prober.log import Log
 from prober.model import Observation, Reason, Verdict
 from prober.net import Net
 from prober.probes import Context
@@ -30,7 +30,7 @@ def spec(url: str = "http://shop.example/", **fields: Any) -> Spec:
 
 
 def context(net: Net, timeout_s: float = 5.0) -> Context:
-    log = structlog.get_logger()
+    log = Log()
     return Context("shop", "eu", "run", CLOCK.monotonic() + timeout_s, CLOCK, net, None, log)
 
 

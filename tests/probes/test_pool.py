@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-import structlog
 from fakes.browsing import left_over
 
 from prober.faults import ProbeError
@@ -19,6 +18,7 @@ from prober.journey.order import job_of
 from prober.journey.pool import Pool, open_pool
 from prober.journey.process import Worker
 from prober.journey.slots import MEBI, PoolStats, Upkeep
+from prober.log import Log
 from prober.model import Observation, Reason
 from prober.probes.api import COMMAND
 
@@ -31,7 +31,7 @@ async def run(pool: Pool, home: Path, source: str = TELLS_PID, within_s: float =
     file.write_text(HEAD + textwrap.dedent(source))
     declaration = find_journey(str(file))
     job = job_of(declaration, params={}, env=(), environ={}, check_id="x", run_id="r", artifacts=None)
-    return await pool.run(job, within_s, structlog.get_logger())
+    return await pool.run(job, within_s, Log())
 
 
 async def pid(pool: Pool, home: Path) -> int:

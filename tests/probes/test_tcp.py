@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from fakes.authority import Authority
 from fakes.dns import NXDOMAIN, SILENT, Nameserver
 from fakes.script import Act, Server, drip, fin, forever, listen, reset, send, stall
@@ -19,6 +18,7 @@ from pydantic import ValidationError
 
 from prober.clock import SystemClock
 from prober.judge import judge
+from prober.log import Log
 from prober.model import Observation, Reason, Verdict
 from prober.net import Net, dial
 from prober.probes import Context
@@ -39,7 +39,7 @@ def spec(address: str, **fields: Any) -> Spec:
 def ran(check: Spec, timeout_s: float = 5.0, nameservers: Sequence[str] = ()) -> Observation:
     async def main() -> Observation:
         net = Net(nameservers)
-        log = structlog.get_logger()
+        log = Log()
         try:
             return await probe(check, Context("port", "eu", "r", CLOCK.monotonic() + timeout_s, CLOCK, net, None, log))
         finally:
@@ -231,7 +231,7 @@ def test_tls_files_that_cannot_be_used_are_our_own_fault() -> None:
 def test_a_cancelled_run_closes_its_connection() -> None:
     async def main() -> None:
         net = Net()
-        ctx = Context("port", "eu", "r", CLOCK.monotonic() + 30, CLOCK, net, None, structlog.get_logger())
+        ctx = Context("port", "eu", "r", CLOCK.monotonic() + 30, CLOCK, net, None, Log())
         run = asyncio.create_task(probe(spec(server.place, dialogue=[{"send": "x", "expect": "y"}]), ctx))
         assert await asyncio.to_thread(server.heard.wait, 5)
         run.cancel()

@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto.server import ThreadedMotoServer
 from pydantic import ValidationError
-from structlog.testing import capture_logs
 
 from prober.clock import MovedClock, SystemClock
+from prober.log import FIELDS
 from prober.model import Measure, Reason, Step, Verdict
 from prober.sinks.cloudwatch import Spec, open_sink
 from prober.sinks.cloudwatch.data import data_of, flaw, size_bytes
@@ -244,16 +244,16 @@ def test_a_batch_refused_whole_costs_a_bounded_number_of_requests(aws: FakeCloud
     assert len(aws.requests) < 100
 
 
-def test_a_dead_endpoint_is_given_up_on_in_time_and_said_once() -> None:
+def test_a_dead_endpoint_is_given_up_on_in_time_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with capture_logs() as logs:
+    with caplog.at_level("INFO", "prober"):
         feed = running(f"http://127.0.0.1:{port}", Backoff(0.01, 0.02, give_up_s=0.2))
         feed.offer(now_result())
         feed.close(GRACE_S)
     assert dict(feed.dropped) == {**NONE_DROPPED, "failed": 2}
-    assert [entry["event"] for entry in logs] == ["cloudwatch does not take data"]
-    assert "EndpointConnectionError" in logs[0]["problem"]
+    assert [record.message for record in caplog.records] == ["cloudwatch does not take data"]
+    assert "EndpointConnectionError" in vars(caplog.records[0])[FIELDS]["problem"]
 
 
 def test_offering_never_waits_for_an_endpoint_that_does_not_answer(aws: FakeCloudWatch) -> None:
@@ -300,11 +300,11 @@ def test_closing_cuts_a_long_backoff_short(aws: FakeCloudWatch) -> None:
 
 
 def test_missing_credentials_neither_block_nor_raise_and_later_ones_are_taken(
-    aws: FakeCloudWatch, monkeypatch: pytest.MonkeyPatch
+    aws: FakeCloudWatch, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    with capture_logs() as logs:
+    with caplog.at_level("INFO", "prober"):
         feed = running(aws.url, Backoff(0.01, 0.02, give_up_s=0.1))
         feed.offer(now_result())
         while not feed.dropped["failed"]:
@@ -315,8 +315,11 @@ def test_missing_credentials_neither_block_nor_raise_and_later_ones_are_taken(
         feed.close(GRACE_S)
     assert len(aws.taken) == 2
     assert dict(feed.dropped) == {**NONE_DROPPED, "failed": 2}
-    assert [entry["event"] for entry in logs] == ["cloudwatch does not take data", "cloudwatch takes data again"]
-    assert "NoCredentialsError" in logs[0]["problem"]
+    assert [record.message for record in caplog.records] == [
+        "cloudwatch does not take data",
+        "cloudwatch takes data again",
+    ]
+    assert "NoCredentialsError" in vars(caplog.records[0])[FIELDS]["problem"]
 
 
 def test_a_profile_that_is_not_there_is_a_failure_and_not_the_end(aws: FakeCloudWatch) -> None:

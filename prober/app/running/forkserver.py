@@ -14,16 +14,15 @@ import socket
 import sys
 from importlib import import_module
 
-import structlog
-
 from prober.app.logs import configure_logs
 from prober.app.running.worker import work
 from prober.engine import APART
 from prober.faults import describe
+from prober.log import Log
 from prober.probes import KINDS
 from prober.secret import Redactor
 
-_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+_log = Log(__name__)
 
 
 def main() -> None:

@@ -7,20 +7,19 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-import structlog
-
 from prober.app.assemble import open_engine
 from prober.app.pools import pools_of
 from prober.app.running import Listener, Workload
 from prober.clock import Clock
 from prober.engine import Engine
 from prober.journey.slots import PoolStats
+from prober.log import Log
 from prober.model import Check, Result
 from prober.probes import Flight
 from prober.schedule import Scheduler
 from prober.selfwatch import LoopWatch
 
-_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+_log = Log(__name__)
 
 
 @dataclass(slots=True)

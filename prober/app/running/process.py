@@ -9,13 +9,12 @@ import signal
 import socket
 from collections.abc import Mapping
 
-import structlog
-
 from prober.app.running import Listener, Workload
 from prober.app.running.forks import Forks
 from prober.app.running.wire import Assignment, Hello, Order, Report, Stop, Undecided, hear, packed, result_of
 from prober.clock import Clock
 from prober.faults import describe
+from prober.log import Log
 from prober.model import Check
 
 STUCK_S = 30.0
@@ -23,7 +22,7 @@ SETTLED_S = 30.0  # one that lived this long has not failed at its start
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 30.0
 PATIENCE_S = 2.0  # beyond the grace that its runs are given
 
-_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+_log = Log(__name__)
 
 
 class EngineProcess:

@@ -12,13 +12,12 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any
 
-import structlog
-
 from prober.app.assemble import redactor_for
 from prober.app.logs import configure_logs
 from prober.app.running.here import Here
 from prober.app.running.wire import Assignment, Hello, Report, Stop, Undecided, facts_of, hear, packed
 from prober.clock import SystemClock
+from prober.log import Log
 from prober.model import Check, Result
 from prober.probes import Flight
 
@@ -28,7 +27,7 @@ FULL_BYTES = 4 * 1024 * 1024
 """So much that the prober has not read yet: no more runs are begun, and their slots are missed, until it has."""
 SWITCH_S = 0.0005
 
-_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+_log = Log(__name__)
 
 
 class Outbox:

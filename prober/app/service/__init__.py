@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
-import structlog
-
 from prober.app.alarm import Alarm, notifiers
 from prober.app.assemble import redactor_for
 from prober.app.logs import configure_logs
@@ -25,6 +23,7 @@ from prober.app.troubles import Troubles
 from prober.app.upkeep import keep_tidy
 from prober.clock import Clock
 from prober.config import Config, Loaded
+from prober.log import Log
 from prober.model import Check, Result
 from prober.selfwatch import Egress, Heartbeat
 from prober.sinks.prometheus import Exposition
@@ -36,7 +35,7 @@ ALARM_LOOK_S = 1.0
 FIXED = ("store", "web", "job", "engine")
 """Sections that take effect at the start only."""
 
-_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+_log = Log(__name__)
 
 
 @dataclass

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Protocol
 
-import structlog
-
 from prober.clock import Clock
 from prober.faults import Permanent, Retryable
+from prober.log import Log
 from prober.model import Result
 from prober.sinks.cloudwatch.data import Datum, data_of, flaw, size_bytes
 from prober.sinks.cloudwatch.spec import Spec
@@ -24,7 +23,7 @@ QUEUE_BYTES = 32 * 1024 * 1024
 CLOSING_WAIT_S = 0.5  # a backoff of half a minute would use up the grace of a close
 BISECTIONS = 40  # requests spent on finding what a refused batch was refused for
 
-_log = structlog.get_logger(__name__)
+_log = Log(__name__)
 
 
 class Puts(Protocol):
