@@ -36,7 +36,7 @@ from prober.values import record
 FIRST_RUNS_WITHIN_S = 15.0  # the first runs are spread over this or the interval, whichever is shorter
 FIRES_COMPARED = 8
 TURN_S = 0.002  # between two looks at the slots: at a thousand a second, waking up for each costs more than it gains
-TAKEN_AT_ONCE = 20  # of slots that are all late, so that runs which end get their turn between those that begin
+TAKEN_AT_ONCE = 8  # of slots that are all late: runs that are under way must get their turn, and first
 LONGEST_GAP_S = 40 * 86_400.0
 CRON_GRACE_S = 60  # a cron fire that comes later than this is missed, not run
 

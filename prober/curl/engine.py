@@ -22,6 +22,7 @@ from prober.model import Failure, Reason
 
 _FAILED = select.EPOLLERR | select.EPOLLHUP
 _CONNECTIONS_KEPT = 1  # none is ever reused
+LANDED_AT_ONCE = 16  # more than ever begin at once, so that runs do not pile up when all of it takes too long
 _NEVER = float("inf")
 _SLACK_S = 0.0005  # libcurl counts in whole milliseconds, and calls a timer that comes early for nothing
 
@@ -127,10 +128,10 @@ class Engine:
             # A multi handle needs descriptors and memory of its own.
             transfer.refused = Failure(Reason.FD_EXHAUSTED, f"libcurl cannot begin: {error.args[-1]}")
             self._landing.append(transfer)
-            self._land_soon()
         else:
             lane.on_due()  # what has just been added is due at once
             self._collect(lane)
+        self._land_soon()
 
     def abandon(self, transfer: Transfer) -> None:
         """Take ``transfer`` back; its handle must not be used again."""
@@ -158,6 +159,10 @@ class Engine:
             self._land_soon()
 
     def _on_ready(self) -> None:
+        self._look()
+        self._land_soon()
+
+    def _look(self) -> None:
         for fd, what in self._poll.poll(0):
             lane = self._sockets.get(fd)
             if lane is not None:
@@ -172,12 +177,12 @@ class Engine:
             if lane.due <= now:
                 lane.on_due()
             self._collect(lane)
+        self._land_soon()
 
     def _collect(self, lane: Lane) -> None:
         """What to do after libcurl has worked: see what has ended, and when it wants to work again."""
         if lane.active:
             lane.finished(self._landing)
-            self._land_soon()
         if lane.due < self._wakes_at:  # a timer that goes off too early for another one is rare, and sets the next
             self._wake_at(lane.due)
 
@@ -193,12 +198,16 @@ class Engine:
             self._loop.call_soon(self._land)
 
     def _land(self) -> None:
-        """Tell one of its end; between two the loop looks at the sockets, whose times must not wait."""
+        """Tell some of their end, and look at the sockets after each: their times must not wait for who is told."""
         self._lands = False
-        transfer = self._landing.popleft()
-        self._land_soon()
-        if not transfer.abandoned:
-            transfer.landed()
+        try:
+            for _ in range(min(LANDED_AT_ONCE, len(self._landing))):
+                transfer = self._landing.popleft()
+                if not transfer.abandoned:
+                    transfer.landed()
+                self._look()
+        finally:  # what one runs into must not keep the others waiting
+            self._land_soon()
 
     def _new_lane(self) -> Lane:
         return Lane(self._poll, self._sockets)

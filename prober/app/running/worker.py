@@ -121,6 +121,8 @@ def work(line: socket.socket) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the prober says when to stop, and how
         signal.signal(number, signal.SIG_IGN)
     sys.setswitchinterval(SWITCH_S)
+    import uvloop  # as serve does
+
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_work(line))
 

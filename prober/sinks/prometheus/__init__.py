@@ -19,7 +19,7 @@ _CHUNK = 1_000  # checks joined before the interpreter's lock is offered to the 
 class Exposition:
     """What ``/metrics`` says of the checks. Every method may be called from any thread.
 
-    ``render`` takes no lock over the checks: each check's lines are one immutable value that writers replace as a
+    ``render`` takes no lock over checks that ran: each check's lines are one immutable value that writers replace as a
     whole, so a scrape sees each check as it was after one of its results, never half of it.
     """
 
@@ -76,6 +76,10 @@ class Exposition:
     def render(self) -> Iterator[bytes]:
         """The text format 0.0.4 in pieces: families grouped, HELP and TYPE once, those without samples left out."""
         ledgers = list(self._ledgers.values())
+        for ledger in ledgers:
+            if not ledger.shown:
+                with self._writing:
+                    ledger.show()
         seen = [self._lag_lines(), *[ledger.lines for ledger in ledgers]]
         for family in FAMILIES:
             head = family.head

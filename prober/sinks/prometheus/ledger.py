@@ -54,7 +54,7 @@ def _form(bounds: tuple[float, ...]) -> str:
 
 
 class Ledger:
-    """One check's counters and lines; ``lines`` is replaced as a whole, never changed."""
+    """One check's counters and lines."""
 
     def __init__(self, check: Check, job: str, region: str) -> None:
         self._job = job
@@ -71,14 +71,28 @@ class Ledger:
         self._measured: Mapping[str, bytes] = {}
         self._steady: Mapping[str, bytes] = {}
         self._steady_key: tuple[object, ...] | None = None
+        self._counted: Mapping[str, bytes] = {}
+        self._own: Mapping[str, bytes] = {}
+        self._parts: tuple[Mapping[str, bytes], ...] = ()
         self.change(check)
+
+    @property
+    def shown(self) -> bool:
+        """Whether there are lines: those of ten thousand checks take a second, which nobody wants before they ran."""
+        return bool(self._parts)
+
+    @property
+    def lines(self) -> Mapping[str, bytes]:
+        """By family, all as of one moment."""
+        return {family: lines for part in self._parts for family, lines in part.items()}
 
     def change(self, check: Check) -> None:
         """Show another version of the same check: what was measured of the one before goes."""
         self.check = check
         place = (("check", check.id), ("region", self._region))
         self._own_labels = join_labels(place)
-        profile = getattr(check, "profile", None)  # figures of different ones are different figures
+        # Figures of different profiles are different figures. Asking pydantic for a field that is none is dear.
+        profile = getattr(check, "profile", None) if "profile" in type(check).model_fields else None
         if profile != self._profile:
             self._profile, self._durations = profile, Histogram(DURATION_BUCKETS_S)
         seen_as = (("profile", profile),) if profile else ()
@@ -86,6 +100,10 @@ class Ledger:
         self._steps = Cap(MOST_STEPS)
         self._measures = Cap(MOST_MEASURES)
         self._measured, self._steady_key = {}, None
+        self._own, self._parts = {}, ()
+
+    def show(self) -> None:
+        """Make the lines of what is known so far."""
         self._counted = self._count_lines()
         self._write_own()
         self._show()
@@ -105,7 +123,7 @@ class Ledger:
             self._durations.observe(result.duration_s)
             self._measured = self._measured_by(result)
         self._counted = self._count_lines()
-        if unknown_before is not (self._unknown_runs > 0):
+        if unknown_before is not (self._unknown_runs > 0) or not self._own:
             self._write_own()
         self._show()
 
@@ -122,20 +140,17 @@ class Ledger:
         if (self._state, self._failures) != (verdict, consecutive_failures):
             self._state = verdict
             self._failures = consecutive_failures
-            self._write_own()
-            self._show()
+            self._own_changed()
 
     def count_missed(self, n: int) -> None:
         """Count slots without a run."""
         self._missed += n
-        self._write_own()
-        self._show()
+        self._own_changed()
 
     def count_cancelled(self) -> None:
         """Count a run without a result."""
         self._cancelled += 1
-        self._write_own()
-        self._show()
+        self._own_changed()
 
     def _count_lines(self) -> Mapping[str, bytes]:
         # Without Lines, which would double what this takes for every result.
@@ -159,6 +174,11 @@ class Ledger:
                 lines.add("prober_check_series_dropped_total", cap.refused, f'what="{what}"')
         return lines.encode()
 
+    def _own_changed(self) -> None:
+        if self.shown:
+            self._write_own()
+            self._show()
+
     def _write_own(self) -> None:
         lines = Lines(self._own_labels)
         lines.add("prober_check_state", _STATES[Verdict.UNKNOWN if self._unknown_runs else self._state])
@@ -170,7 +190,7 @@ class Ledger:
         self._own = lines.encode()
 
     def _show(self) -> None:
-        self.lines: Mapping[str, bytes] = {**self._measured, **self._counted, **self._own}
+        self._parts = (self._measured, self._counted, self._own)  # at once: a scrape may come at any time
 
 
 @lru_cache(maxsize=512)
