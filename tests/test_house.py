@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "prober"
 SHELVES = ("probes", "notify", "sinks")
 ROWS = [
-    ("model", "clock", "secret", "log"),
+    ("model", "clock", "secret", "log", "pace", "values"),
     ("faults",),
     ("net",),
     ("curl", "judge"),

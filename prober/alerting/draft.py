@@ -9,6 +9,7 @@ from typing import Any
 
 from prober.alerting.setting import Sighting
 from prober.model import Check, Result, Transition, Verdict
+from prober.pace import paced
 from prober.state import State, advance
 from prober.store import Batch
 
@@ -96,7 +97,9 @@ class Draft:
             writer=self._region,
             token=secrets.token_hex(8),
             results=tuple(self._results),
-            states=tuple(written(state, self._freshness_s(self._checks[name])) for name, state in self.states.items()),
+            states=tuple(
+                written(state, self._freshness_s(self._checks[name])) for name, state in paced(self.states.items())
+            ),
             transitions=tuple(self._transitions),
             forgotten=tuple((check_id, self._region) for check_id in self.forgotten),
             stands_for=self._stands_for,

@@ -19,6 +19,7 @@ from prober.clock import Clock, SystemClock, iso
 from prober.faults import describe
 from prober.log import Log
 from prober.model import Check, Condition, Incident, Result, Transition, Verdict
+from prober.pace import paced
 from prober.shard import WHOLE, Shard
 from prober.state import State
 from prober.store import Batch, Decision, Scope, Snapshot, Store
@@ -32,6 +33,7 @@ TEND_S = 2.0
 TEND_SHARE = 0.05
 """... or less often, where many incidents make that dear."""
 LONGEST_WAIT_S = 5.0
+HANDED_AT_ONCE = 100
 OWN_VIEW = "quorum: unavailable, this is the view of {} alone"
 EMERGENCY = "store: unavailable, this alert may be repeated or lost if the prober restarts"
 
@@ -227,7 +229,7 @@ class Recorder:
             for check_id in self._states.keys() - self._roster.here:
                 draft.forget(check_id)
             self._tend_at = 0.0
-        for result in results:
+        for result in paced(results):
             if result.check.id not in self._roster.here:
                 self._dropped["removed"] += 1
             elif not draft.record(result, self._thinning):
@@ -255,7 +257,7 @@ class Recorder:
             self._thinning.forget(check_id)
         for transition in batch.transitions:
             _log.info("state changed", **_words(transition))
-        for check_id, state in draft.states.items():
+        for check_id, state in paced(draft.states.items(), HANDED_AT_ONCE):
             self._around.on_state(check_id, state)
         self._tell(decision, errors)
 

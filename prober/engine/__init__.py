@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random, SystemRandom
+from typing import Any
 
 from prober.clock import Clock
 from prober.engine.flights import Flights, Flying
@@ -209,27 +210,32 @@ class Engine:
     async def _observe(self, check: Check, context: Context) -> Observation:
         """What the probe saw, or why it saw nothing; raises CancelledError only when we are told to stop."""
         started = self.clock.monotonic()
-        ended: asyncio.Future[Callable[[], Observation]] = asyncio.get_running_loop().create_future()
-        start = self.starters.get(check.kind)
-        # One that had to wait for a place can do without a task of its own all the same, at half the price.
-        flight = start and self._started(start, check, context, lambda outcome: _settle(ended, outcome))
-        task = None if flight else asyncio.ensure_future(self.probes[check.kind](check, context))
-        under_way = task or ended
+        under_way, outcome = self._launch(check, context)
         try:
             # wait, not timeout(): a probe that swallows its cancellation must not hold the engine.
             done, _ = await asyncio.wait({under_way}, timeout=context.remaining_s() + OVERTIME_S)
         except asyncio.CancelledError:
-            (flight or under_way).cancel()
-            if task is not None:
-                await asyncio.wait({task}, timeout=OVERTIME_S)
+            under_way.cancel()
+            await asyncio.wait({under_way}, timeout=OVERTIME_S)
             raise
         duration_s = self.clock.monotonic() - started
         if not done:
-            (flight or under_way).cancel()
-            if task is not None:
-                task.add_done_callback(_forget)
+            under_way.cancel()
+            under_way.add_done_callback(_forget)
             return _overtime(check, duration_s)
-        return self._outcome(ended.result() if task is None else task.result, duration_s, context)
+        return self._outcome(outcome, duration_s, context)
+
+    def _launch(self, check: Check, context: Context) -> tuple[asyncio.Future[Any], Callable[[], Observation]]:
+        """A run to wait for, and what gives its Observation once it has ended."""
+        start = self.starters.get(check.kind)
+        if start is not None:  # one that waited for its place can still do without a task of its own, at half the price
+            ended: asyncio.Future[Callable[[], Observation]] = asyncio.get_running_loop().create_future()
+            flight = self._started(start, check, context, lambda outcome: _settle(ended, outcome))
+            if flight is not None:
+                ended.add_done_callback(lambda _: flight.cancel() if ended.cancelled() else None)
+                return ended, lambda: ended.result()()
+        task = asyncio.ensure_future(self.probes[check.kind](check, context))
+        return task, task.result
 
     def _outcome(self, outcome: Callable[[], Observation], duration_s: float, context: Context) -> Observation:
         try:
@@ -287,7 +293,7 @@ def _clean_step(step: Step, redactor: Redactor) -> Step:
     return replace(step, name=redactor.text(step.name), message=redactor.text(step.message), navigations=navigations)
 
 
-def _forget(task: asyncio.Future[Observation]) -> None:
+def _forget(task: asyncio.Future[Any]) -> None:
     """Take the late outcome of a probe that was given up, so that nobody asks where it went."""
     if not task.cancelled():
         task.exception()

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, select, tuple_, update
 
 from prober.model import Incident
+from prober.pace import paced
 from prober.store import codec, schema, snapshot
 from prober.store.database import Database
 from prober.store.rows import Batch, Decide, Decision, Scope, Snapshot, StoreFault
@@ -43,10 +44,10 @@ class Decisions(Database):
 
 
 def _put(connection: Connection, batch: Batch, now: float, ahead_s: float) -> None:
-    runs = [codec.result_row(result, batch.stands_for.get(result.run_id, 1)) for result in batch.results]
+    runs = [codec.result_row(result, batch.stands_for.get(result.run_id, 1)) for result in paced(batch.results)]
     schema.insert_new(connection, schema.results, runs, RUN)
     schema.insert(connection, schema.transitions, [codec.transition_row(t) for t in batch.transitions])
-    schema.upsert(connection, schema.states, [codec.state_row(state, now, ahead_s) for state in batch.states])
+    schema.upsert(connection, schema.states, [codec.state_row(state, now, ahead_s) for state in paced(batch.states)])
     if batch.forgotten:
         key = tuple_(schema.states.c.check_id, schema.states.c.region)
         connection.execute(delete(schema.states).where(key.in_(batch.forgotten)))

@@ -32,6 +32,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from prober.pace import in_pieces
+
 VERSION = 2
 """Of the tables as they are declared here."""
 READABLE_BY = 1
@@ -194,6 +196,9 @@ _INSERT: Mapping[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
 
 Rows = Sequence[Mapping[str, Any]]
 
+_AT_ONCE = {"sqlite": 64, "postgresql": 1_000}
+"""Rows of one execution: a server far away is worth more of them than a file, whose rows are all reckoned here."""
+
 
 def insert_into(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     """An INSERT that knows ON CONFLICT, as the database of ``connection`` spells it."""
@@ -216,17 +221,21 @@ def upsert(connection: Connection, table: Table, rows: Rows) -> None:
     taken = {name: statement.excluded[name] for name in rows[0] if name not in keys}
     # In one order, so that of two who write the same rows neither holds what the other waits for.
     ordered = sorted(rows, key=lambda row: [row[key] for key in keys])
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=taken), ordered)
+    statement = statement.on_conflict_do_update(index_elements=keys, set_=taken)
+    for piece in in_pieces(ordered, _AT_ONCE[connection.dialect.name]):
+        connection.execute(statement, piece)
 
 
 def insert(connection: Connection, table: Table, rows: Rows) -> None:
     """Insert ``rows``; none is fine."""
-    if rows:
-        connection.execute(table.insert(), list(rows))
+    for piece in in_pieces(rows, _AT_ONCE[connection.dialect.name]):
+        connection.execute(table.insert(), list(piece))
 
 
 def insert_new(connection: Connection, table: Table, rows: Rows, keys: Sequence[str] | None = None) -> None:
     """Insert those of ``rows`` that are not there yet by their ``keys``, which are unique; by any that is if None."""
     if rows:
         statement = insert_into(connection, table)
-        connection.execute(statement.on_conflict_do_nothing(index_elements=keys and list(keys)), list(rows))
+        statement = statement.on_conflict_do_nothing(index_elements=keys and list(keys))
+        for piece in in_pieces(rows, _AT_ONCE[connection.dialect.name]):
+            connection.execute(statement, list(piece))

@@ -77,14 +77,12 @@ class Ledger:
         self.change(check)
 
     @property
-    def shown(self) -> bool:
-        """Whether there are lines: those of ten thousand checks take a second, which nobody wants before they ran."""
-        return bool(self._parts)
+    def parts(self) -> tuple[Mapping[str, bytes], ...]:
+        """Its lines, each family in one of these, all as of one moment; empty until they are made.
 
-    @property
-    def lines(self) -> Mapping[str, bytes]:
-        """By family, all as of one moment."""
-        return {family: lines for part in self._parts for family, lines in part.items()}
+        Those of ten thousand checks take a second, which nobody wants to spend before any of them has run.
+        """
+        return self._parts
 
     def change(self, check: Check) -> None:
         """Show another version of the same check: what was measured of the one before goes."""
@@ -175,7 +173,7 @@ class Ledger:
         return lines.encode()
 
     def _own_changed(self) -> None:
-        if self.shown:
+        if self._parts:
             self._write_own()
             self._show()
 
