@@ -11,7 +11,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "prober"
 SHELVES = ("probes", "notify", "sinks")
 ROWS = [
-    ("model", "clock", "secret", "log", "pace", "values"),
+    ("values", "pace"),
+    ("model", "clock", "secret", "log"),
     ("faults",),
     ("net",),
     ("curl", "judge"),
