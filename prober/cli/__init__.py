@@ -120,7 +120,8 @@ def serve(config_path: Path | None, region: str | None, listen: str | None, shar
 @click.argument("path", required=False, type=click.Path(path_type=Path), metavar="[FILE]")
 @config_option
 @click.option("--strict", is_flag=True, help="A variable that is not set is a mistake, as it is for serve.")
-def validate(path: Path | None, config_path: Path | None, strict: bool) -> None:
+@click.option("--cost", is_flag=True, help="Also say what its sinks cost a month at AWS's list price.")
+def validate(path: Path | None, config_path: Path | None, strict: bool, cost: bool) -> None:
     """Find every mistake in a configuration.
 
     Nothing is run and no journey is imported. Variables that are not set here are warnings, since they may be set
@@ -133,6 +134,11 @@ def validate(path: Path | None, config_path: Path | None, strict: bool) -> None:
     count, unset = len(loaded.config.checks), sum(map(len, loaded.unresolved.values()))
     but = f", but {unset} not set here: serve would refuse it" if unset else ""
     click.echo(f"{source}: fine: {count} {'check' if count == 1 else 'checks'} ({', '.join(kinds) or 'none'}){but}")
+    if cost:
+        from prober.app.cost import cost_report
+        from prober.app.listing import echo
+
+        echo(cost_report(loaded))
 
 
 @cli.command()

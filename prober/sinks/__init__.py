@@ -12,6 +12,8 @@ from prober.model import Result, Strict
 
 SINKS = {
     "cloudwatch": "prober.sinks.cloudwatch",
+    "cloudwatch_logs": "prober.sinks.cloudwatch.logs",
+    "emf": "prober.sinks.cloudwatch.emf",
 }
 
 
@@ -19,7 +21,7 @@ class SinkSpec(Strict):
     """A system that results flow into; every kind adds its own fields."""
 
     kind: str
-    """The system: cloudwatch."""
+    """The system: cloudwatch, cloudwatch_logs or emf."""
 
 
 class Sink(Protocol):
@@ -40,5 +42,5 @@ class Sink(Protocol):
 
     @property
     def dropped(self) -> Mapping[str, int]:
-        """Results given up since the start, by reason: ``full``, ``rejected``, ``failed``."""
+        """Results given up since the start, by reason: ``full``, ``rejected``, ``failed``, ``thinned``."""
         ...

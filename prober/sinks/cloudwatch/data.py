@@ -1,19 +1,18 @@
 """Results as CloudWatch data, and the limits a datum must keep to.
 
 Limits: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html; one datum beyond them
-fails its whole request, so each is examined alone.
+fails its whole request, so each is mended or left out alone.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
-from typing import Any
+from dataclasses import dataclass
+from functools import lru_cache
 
 from prober.model import Result, Verdict
-from prober.sinks.cloudwatch.spec import Spec
-
-Datum = dict[str, Any]
+from prober.sinks.cloudwatch.spec import Metrics
 
 OLDEST_S = 14 * 86_400.0
 NEWEST_S = 2 * 3_600.0
@@ -23,78 +22,78 @@ LONGEST_DIMENSION = 1024
 LARGEST = 2.0**360
 
 _VITALS_S = ("ttfb", "fcp", "lcp", "inp", "tbt")
-_UNITS = {
-    "": "None",
-    "s": "Seconds",
-    "ms": "Milliseconds",
-    "seconds": "Seconds",
-    "milliseconds": "Milliseconds",
-    "B": "Bytes",
-    "bytes": "Bytes",
-    "%": "Percent",
-    "percent": "Percent",
-    "count": "Count",
-}
+_SIZES = [prefix + what for prefix in ("", "kilo", "mega", "giga", "tera") for what in ("bytes", "bits")]
+_NAMES = ["Seconds", "Milliseconds", "Microseconds", "Percent", "Count", "Count/Second", "None"]
+_NAMES += [size.capitalize() + per for size in _SIZES for per in ("", "/Second")]
+_SHORT = {"s": "Seconds", "ms": "Milliseconds", "us": "Microseconds", "%": "Percent", "1/s": "Count/Second"}
+_SHORT |= {"b": "Bytes", "kb": "Kilobytes", "mb": "Megabytes", "gb": "Gigabytes", "tb": "Terabytes"}
+_UNITS = _SHORT | {name.lower(): name for name in _NAMES}
 Reading = tuple[str, float | None, str, dict[str, str]]
 
 
-def data_of(result: Result, spec: Spec) -> Iterator[Datum]:
+@dataclass(frozen=True, slots=True)
+class Datum:
+    """One value of one metric."""
+
+    name: str
+    dimensions: tuple[tuple[str, str], ...]
+    unit: str
+    value: float
+    at: float
+
+
+def data_of(result: Result, spec: Metrics) -> Iterator[Datum]:
     """The data ``result`` makes, at its own time. An unknown one makes none: it measured nothing of the target."""
     if result.verdict is Verdict.UNKNOWN:
         return
     own = _dimensions(result, spec)
+    plain = tuple(own.items())
     for group in spec.metrics:
         for name, value, unit, more in _GROUPS[group](result):
             if value is not None:
-                yield _datum(name, value, unit, own | more | own, result.started_at)
+                told = _labelled(own, more) if more else plain
+                yield Datum(safe(name, LONGEST_NAME), told, unit, value, result.started_at)
 
 
 def flaw(datum: Datum, now: float) -> str | None:
     """What CloudWatch would refuse ``datum`` for at wall time ``now``; None when it is good."""
-    value, at = datum["Value"], datum["Timestamp"]
-    dimensions = datum["Dimensions"]
-    if not isinstance(value, int | float) or not abs(value) <= LARGEST:  # NaN is not <= anything
+    if not isinstance(datum.value, int | float) or not abs(datum.value) <= LARGEST:  # NaN is not <= anything
         return "value"
-    if not now - OLDEST_S < at < now + NEWEST_S:
+    if not now - OLDEST_S < datum.at < now + NEWEST_S:
         return "timestamp"
-    if not _fits(datum["MetricName"], LONGEST_NAME):
-        return "name"
-    if len(dimensions) > MOST_DIMENSIONS:
+    if len(datum.dimensions) > MOST_DIMENSIONS:
         return "dimensions"
-    if not all(_fits(d["Name"], LONGEST_NAME) and d["Name"][0] != ":" for d in dimensions):
-        return "dimension name"
-    if not all(_fits(d["Value"], LONGEST_DIMENSION) for d in dimensions):
-        return "dimension value"
     return None
 
 
-def size_bytes(datum: Datum) -> int:
-    """At least the bytes ``datum`` takes in a request: texts may double when quoted, numbers are at most 25 long."""
-    texts = sum(len(d["Name"]) + len(d["Value"]) for d in datum["Dimensions"])
-    return 180 + 2 * (len(datum["MetricName"]) + texts) + 24 * len(datum["Dimensions"])
+@lru_cache(maxsize=8192)
+def safe(text: str, longest: int = LONGEST_DIMENSION) -> str:
+    """``text`` as CloudWatch takes it, printable ASCII: letters lose their accents, others become their codes."""
+    if not (text.isascii() and text.isprintable()):
+        bare = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+        words = " ".join(bare.split())
+        text = "".join(c if c.isprintable() else "?" for c in words).encode("ascii", "backslashreplace").decode()
+    return text[:longest] if text.strip() else "(none)"
 
 
-def wire(datum: Datum) -> Datum:
-    """``datum`` as boto3 wants it."""
-    return {**datum, "Timestamp": datetime.fromtimestamp(datum["Timestamp"], UTC)}
+def unit_of(text: str) -> str:
+    """CloudWatch's name of a unit that is written as ``s``, ``ms``, ``%``, ``kB``, or by that name."""
+    return _UNITS.get(text.lower(), "None")
 
 
-def _fits(text: str, longest: int) -> bool:
-    return len(text) <= longest and text.isascii() and text.isprintable() and bool(text.strip())
+def _labelled(own: dict[str, str], more: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    labels = {safe(key.lstrip(":"), LONGEST_NAME): safe(text) for key, text in more.items()}
+    return tuple((own | labels | own).items())
 
 
-def _datum(name: str, value: float, unit: str, dimensions: Mapping[str, str], at: float) -> Datum:
-    listed = [{"Name": key, "Value": text} for key, text in dimensions.items()]
-    return {"MetricName": name, "Dimensions": listed, "Timestamp": at, "Value": value, "Unit": unit}
-
-
-def _dimensions(result: Result, spec: Spec) -> dict[str, str]:
+def _dimensions(result: Result, spec: Metrics) -> dict[str, str]:
     check = result.check
     every = {"Check": check.id, "Region": result.region, "Kind": check.kind, "Severity": check.severity.value}
-    return {name: every[name] for name in spec.dimensions}
+    return {name: safe(every[name]) for name in spec.dimensions}
 
 
 def _success(result: Result) -> Iterator[Reading]:
+    # Not a count of failures: that would have to be summed up, and a repeated request makes sums wrong.
     yield "Success", 0.0 if result.verdict is Verdict.DOWN else 1.0, "Count", {}
 
 
@@ -123,9 +122,8 @@ def _vitals(result: Result) -> Iterator[Reading]:
 
 def _measures(result: Result) -> Iterator[Reading]:
     for measure in result.observation.measures:
-        unit = _UNITS.get(measure.unit, "None")
         labels = {key: str(value) for key, value in measure.labels.items()}
-        yield f"Measure.{measure.name}", measure.value, unit, labels
+        yield f"Measure.{measure.name}", measure.value, unit_of(measure.unit), labels
 
 
 _GROUPS: Mapping[str, Callable[[Result], Iterator[Reading]]] = {
