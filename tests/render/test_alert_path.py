@@ -1,5 +1,6 @@
 """The whole way on loopback: prober, Prometheus and Alertmanager as they are, to a PagerDuty and a Slack."""
 
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 from fakes.alertmanager import Alertmanager, alertmanager
-from fakes.process import prober
+from fakes.process import Prober, prober
 from fakes.prometheus import Prometheus, prometheus
 from fakes.receiver import Answer, Receiver, receiver
 
@@ -18,6 +19,7 @@ from prober.render import rendered
 
 CONFIG = """
 regions: [eu]
+selfwatch: {{silent_after: 30s}}
 defaults: {{interval: 1s, timeout: 1s, alert: {{down_after: 2, up_after: 2}}}}
 checks:
   - id: gateway
@@ -61,6 +63,7 @@ def lines(chat: Receiver, state: str) -> list[str]:
 class Scene:
     """Everything under way, and what can be asked of it."""
 
+    process: Prober
     scraper: Prometheus
     manager: Alertmanager
     target: Receiver
@@ -99,7 +102,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         for name, text in made("prometheus").items():
             (tmp_path / name).parent.mkdir(exist_ok=True)
             (tmp_path / name).write_text(text)
-        yield Scene(stack.enter_context(prometheus(tmp_path)), manager, target, pager, chat)
+        yield Scene(process, stack.enter_context(prometheus(tmp_path)), manager, target, pager, chat)
 
 
 def test_an_outage_reaches_pagerduty_and_slack_by_prometheus_and_ends_there(scene: Scene) -> None:
@@ -124,3 +127,14 @@ def test_an_outage_reaches_pagerduty_and_slack_by_prometheus_and_ends_there(scen
     until(lambda: "side is down" in str(lines(scene.chat, "RESOLVED")), "resolved in the chat")
     assert "behind" not in str(pages(scene.pager, "trigger"))
     assert {posted.body["routing_key"] for posted in scene.pager.posted} == {"key-of-pagerduty"}
+
+
+@pytest.mark.slow
+def test_a_prober_that_stands_still_is_no_outage_but_a_silent_region(scene: Scene) -> None:
+    silent = ("ProberRegionSilent", "")
+    until(lambda: len(scene.scraper.query("check:prober_regions_heard:count == 1")) == 3, "heard of")
+    scene.process.send(signal.SIGSTOP)
+    until(lambda: silent in scene.scraper.firing(), "missed")
+    assert not scene.down()
+    scene.process.send(signal.SIGCONT)
+    until(lambda: silent not in scene.scraper.firing(), "back")
