@@ -19,6 +19,7 @@ from prober import __version__
 from prober.cli.incidents import ack, incidents, maintenance, silence
 from prober.cli.notices import notify, outbox
 from prober.cli.options import config_file, config_option, load_config, out_option, region_option, warn
+from prober.cli.rendering import render
 from prober.faults import UserFault
 
 USAGE = 2
@@ -38,6 +39,7 @@ def cli() -> None:
     prober validate probes.yaml             every mistake in a configuration at once
     prober serve --config probes.yaml       the scheduler, /metrics, alerts
     prober demo                             a ticket shop, and serve against it
+    prober render prometheus -o DIR         what other systems need, from the same file
     prober incidents                        what is wrong now, and who knows of it
     prober notify test ops                  whether a channel takes alerts
     """
@@ -215,7 +217,7 @@ def show(wanted: str, config_path: Path | None, artifacts: Path | None, host: st
     sys.exit(show_files(artifacts or loaded.base / loaded.config.artifacts.dir, wanted, host, port))
 
 
-for command in (incidents, ack, silence, maintenance, outbox, notify):
+for command in (incidents, ack, silence, maintenance, outbox, notify, render):
     cli.add_command(command)
 
 
