@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "prober"
 SHELVES = ("probes", "notify", "sinks")
 ROWS = [
+    ("shelf", "rotation"),
     ("model", "clock", "secret", "log", "pace", "values"),
     ("faults",),
     ("net",),

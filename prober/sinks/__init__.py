@@ -1,25 +1,35 @@
 """The shelf of sinks, one system a file: each is offered every result.
 
 A module named in ``SINKS`` holds ``Spec``, a subclass of ``SinkSpec``, and ``open_sink(spec) -> Sink``.
+Beside them may stand ``require()``, which raises UserFault where what the sink needs is not installed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, Self
 
 from prober.model import Result, Strict
+from prober.shelf import Shelf
 
-SINKS = {
+_BUILT_IN = {
     "cloudwatch": "prober.sinks.cloudwatch",
+    "elasticsearch": "prober.sinks.elasticsearch",
+    "ndjson": "prober.sinks.ndjson",
 }
+SINKS = Shelf("prober.sinks", _BUILT_IN)
 
 
 class SinkSpec(Strict):
     """A system that results flow into; every kind adds its own fields."""
 
     kind: str
-    """The system: cloudwatch."""
+    """The system: cloudwatch, elasticsearch, ndjson, ..."""
+
+    def beside(self, base: Path) -> Self:
+        """The same with its files beside the configuration, which is in ``base``."""
+        return self
 
 
 class Sink(Protocol):
@@ -40,5 +50,5 @@ class Sink(Protocol):
 
     @property
     def dropped(self) -> Mapping[str, int]:
-        """Results given up since the start, by reason: ``full``, ``rejected``, ``failed``."""
+        """Results given up since the start, by reason: ``full``, ``rejected``, ``failed``, ..."""
         ...
