@@ -129,13 +129,15 @@ def test_what_its_target_does_wrong_has_a_reason(site: Path, tmp_path: Path, ans
 
 def test_its_channel_is_told_what_is_down_by_a_prober_of_several_processes(site: Path, tmp_path: Path) -> None:
     with receiver() as pager:
-        more = "defaults: {alert: {down_after: 1}}\nengine: {processes: 2}\n"
+        more = "defaults: {alert: {down_after: 1}}\nengine: {processes: 2}\nlogs: {dir: logs, format: ecs}\n"
         path = config(tmp_path, 1, more=more)
         environ = {"PYTHONPATH": str(site), "PAGER_URL": f"{pager.url}/page"}
         with prober("serve", "--config", path, "--listen", "127.0.0.1:0", environ=environ) as running:
             (posted,) = pager.wait_for(1)
             url = running.wait_for(r'"url": "(http://[^"]+)"')[1]
             metrics = httpx.get(f"{url}/metrics").text
+    lines = [json.loads(line) for line in (tmp_path / "logs" / "combined.log").read_text().splitlines()]
+    assert "serving" in [line["message"] for line in lines]
     assert (posted.path, posted.body["team"], posted.body["kind"]) == ("/page", "checkout", "trigger")
     assert 'prober_sink_dropped_total{reason="broken",sink="statsd"} 0.0' in metrics
 

@@ -11,8 +11,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "prober"
 SHELVES = ("probes", "notify", "sinks")
 ROWS = [
-    ("shelf", "rotation"),
-    ("model", "clock", "secret", "log", "pace", "values"),
+    ("shelf", "rotation", "values"),
+    ("model", "clock", "secret", "log", "pace"),
     ("faults",),
     ("net",),
     ("curl", "judge"),

@@ -247,12 +247,16 @@ def moment(text: str) -> datetime:
 
 
 def value_of(source: Mapping[str, Any], path: str) -> Any:
-    value: Any = source
-    for name in path.split("."):
-        if not isinstance(value, dict):  # a subfield
-            return value
-        value = value.get(name)
-    return value
+    """The value at a dotted ``path``, however deep its objects are written; a subfield has that of its field."""
+    if path in source:
+        return source[path]
+    for at in [match.start() for match in re.finditer(r"\.", path)]:
+        inner = source.get(path[:at])
+        if isinstance(inner, dict):
+            return value_of(inner, path[at + 1 :])
+        if inner is not None:
+            return inner
+    return None
 
 
 def buckets(agg: dict[str, Any], hits: list[dict[str, Any]], fields: dict[str, dict[str, Any]]) -> dict[str, Any]:

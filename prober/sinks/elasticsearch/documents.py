@@ -41,10 +41,13 @@ def document_id(result: Result) -> str:
 
 
 def document(result: Result, spec: Spec) -> dict[str, Any]:
-    """``result`` as Elasticsearch takes it, by the template's fields; what was not seen is left out."""
-    flat = {**_log(result, spec), **_event(result, spec), **_monitor(result), **_target(result), **_journey(result)}
-    nested = _nested({name: value for name, value in flat.items() if value not in (None, [], "")})
-    return {**nested, "prober": as_json(result)}
+    """``result`` as Elasticsearch takes it, by the template's fields; what was not seen is left out.
+
+    Names stay dotted: Elasticsearch reads them as the objects they stand for, and making those takes a third of it all.
+    """
+    seen = {**_log(result, spec), **_event(result, spec), **_monitor(result), **_target(result), **_journey(result)}
+    told = {name: value for name, value in seen.items() if value is not None and value != "" and value != []}
+    return {**told, "prober": as_json(result)}
 
 
 def _log(result: Result, spec: Spec) -> Mapping[str, Any]:
@@ -188,14 +191,3 @@ def _us(seconds: float | None) -> int | None:
 
 def _whole(value: float) -> int | None:
     return round(value) if math.isfinite(value) else None
-
-
-def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    root: dict[str, Any] = {}
-    for name, value in flat.items():
-        *parents, leaf = name.split(".")
-        at = root
-        for parent in parents:
-            at = at.setdefault(parent, {})
-        at[leaf] = value
-    return root
