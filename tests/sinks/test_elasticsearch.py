@@ -16,7 +16,8 @@ from fakes.elastic import FakeElastic, Refused, fake_elastic, fault
 from fakes.results import STARTED_AT, Target, browser_result, http_result, result, tcp_result
 from pydantic import ValidationError
 
-from prober.config import load
+from prober.app.assemble import require_sinks
+from prober.config import Config, load
 from prober.faults import UserFault
 from prober.model import Measure, Reason, Result, Verdict
 from prober.render.elasticsearch import errors_by_type, errors_of_the_last_hour, render
@@ -265,6 +266,8 @@ def test_without_the_client_one_line_says_what_to_install(monkeypatch: pytest.Mo
     monkeypatch.setattr("prober.sinks.elasticsearch.find_spec", lambda _: None)
     with pytest.raises(UserFault, match=r"pip install 'prober\[elasticsearch\]'"):
         open_sink(spec("http://localhost:9200"))
+    with pytest.raises(UserFault, match=r"pip install"):  # as a reload asks, before it changes anything
+        require_sinks(Config(sinks=(spec("http://localhost:9200"),)))
     assert "\n" not in MISSING
 
 

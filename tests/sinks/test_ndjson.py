@@ -89,6 +89,14 @@ def test_a_full_file_is_set_aside_and_the_oldest_goes(tmp_path: Path) -> None:
     assert found == [f"run-{number}" for number in range(20 - len(found), 20)]
 
 
+def test_with_none_to_keep_a_full_file_just_begins_anew(tmp_path: Path) -> None:
+    file = tmp_path / "results.ndjson"
+    written(spec(file, max_bytes=4096, keep=0), *runs(20))
+    assert [one.name for one in tmp_path.iterdir()] == ["results.ndjson"]
+    assert names(file)[-1] == "run-19"
+    assert file.stat().st_size <= 4096
+
+
 def test_a_file_that_somebody_else_rotated_or_removed_is_made_anew(tmp_path: Path) -> None:
     file = RotatingFile(tmp_path / "log", 1000, 2)
     file.write(b"one\n")
