@@ -384,7 +384,7 @@ class Scheduler:
     def _report(self, run: asyncio.Task[None]) -> None:
         """No run dies unseen, whatever the code around it did."""
         if not run.cancelled() and (error := run.exception()) is not None:
-            self.log.error("a run broke off", run=run.get_name(), exc_info=error)
+            self.log.error("a run broke off", task=run.get_name(), exc_info=error)
 
 
 def freshness_s(check: Check) -> float:

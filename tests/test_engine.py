@@ -8,6 +8,7 @@ from fakes.moved import run_moved
 from prober.clock import MovedClock
 from prober.engine import OVERTIME_S, Engine
 from prober.faults import ProbeError
+from prober.log import FIELDS
 from prober.model import Check, Failure, Observation, Reason, Result, Verdict
 from prober.net import Net
 from prober.probes import Context, Probe
@@ -61,6 +62,12 @@ def test_a_bug_of_a_probe_is_unknown_and_stops_nothing(error: BaseException) -> 
     result, _ = ran(raising(error))
     assert (result.verdict, result.reason) == (Verdict.UNKNOWN, Reason.INTERNAL)
     assert type(error).__name__ in result.message
+
+
+def test_a_line_of_the_log_on_a_run_has_the_runs_id(caplog: pytest.LogCaptureFixture) -> None:
+    result, _ = ran(raising(ZeroDivisionError()))
+    (line,) = [record for record in caplog.records if record.message == "the probe failed by itself"]
+    assert getattr(line, FIELDS) == {"check": result.check.id, "run": result.run_id}
 
 
 def test_a_probe_that_swallows_its_cancellation_is_given_up_after_its_deadline() -> None:

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "prober"
 SHELVES = ("probes", "notify", "sinks")
 ROWS = [
-    ("values", "pace"),
+    ("values", "pace", "shelf", "rotation"),
     ("model", "clock", "secret", "log"),
     ("faults",),
     ("net",),

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from prober.app.guarded import Guarded
+from prober.app.logs import LogFiles, configure_logs
 from prober.clock import Clock
 from prober.config import Config, Loaded
 from prober.curl import Curl, Way
@@ -24,6 +26,13 @@ from prober.sinks import SINKS, Sink, SinkSpec
 def redactor_for(loaded: Loaded) -> Redactor:
     """A redactor over every secret of the configuration."""
     return Redactor(loaded.secrets)
+
+
+def open_logs(loaded: Loaded) -> None:
+    """Write the log as the configuration says."""
+    logs = loaded.config.logs
+    files = LogFiles(loaded.base / logs.dir, logs.max_bytes, logs.keep) if logs.dir else None
+    configure_logs(redactor_for(loaded), logs.format, logs.level, files=files)
 
 
 def require_resolved(loaded: Loaded, checks: Iterable[Check], *sections: str) -> None:
@@ -116,7 +125,15 @@ def _started_on_curl(curl: Curl, kind: ModuleType) -> Starter:
     return start
 
 
+def require_sinks(config: Config) -> None:
+    """Raise UserFault where what one of its sinks needs is not installed."""
+    for spec in config.sinks:
+        require = getattr(import_module(SINKS[spec.kind]), "require", None)
+        if require is not None:
+            require()
+
+
 def open_sink(spec: SinkSpec) -> Sink:
     """The sink that ``spec`` describes; its library is imported only now."""
     sink: Sink = import_module(SINKS[spec.kind]).open_sink(spec)
-    return sink
+    return sink if spec.kind in SINKS.built_in else Guarded(sink, spec.kind)

@@ -12,8 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from prober.app.assemble import redactor_for
-from prober.app.logs import configure_logs
+from prober.app.assemble import open_logs
 from prober.app.service import Service
 from prober.app.targets import Place, choose_region, choose_shard
 from prober.clock import SystemClock
@@ -71,7 +70,7 @@ async def serve_until_told(path: Path, options: ServeOptions) -> None:
         host, port = parse_listen(options.listen or loaded.config.web.listen)
     except ValueError as error:
         raise UserFault(f"--listen {options.listen}: {error}") from None
-    configure_logs(redactor_for(loaded), loaded.config.logs.format, loaded.config.logs.level)
+    open_logs(loaded)
     raise_descriptor_limit()
     sys.setswitchinterval(SWITCH_S)
     service = Service(place, options.environ, SystemClock(), options.on_result)

@@ -14,6 +14,7 @@ from prober.config.report import Report
 from prober.config.shapes import secret_texts
 from prober.config.tree import Path
 from prober.config.wording import Finding, explain, suggest
+from prober.faults import describe
 from prober.model import Strict
 from prober.secret import Secret
 
@@ -32,12 +33,24 @@ def find_spec(report: Report, shelf: Mapping[str, str], raw: object, at: Path, n
         return None
     kind = raw.get("kind")
     if isinstance(kind, str) and kind in shelf:
-        return spec_of(shelf, kind)
+        return _found_spec(report, shelf, kind, at)
     if kind is None:
         report.add((*at, "kind"), "required, but missing", f"the kinds of {noun} are {', '.join(shelf)}")
     else:
         report.add((*at, "kind"), f"no such kind of {noun}", suggest(kind, shelf, f"the kinds of {noun} are"))
     return None
+
+
+def _found_spec(report: Report, shelf: Mapping[str, str], kind: str, at: Path) -> Any:
+    """The Spec of ``kind``; None where a package of somebody else's brings none that could be used."""
+    try:
+        spec = spec_of(shelf, kind)
+        if not issubclass(spec, Strict):
+            raise TypeError("its Spec is none of prober's")
+    except (ImportError, AttributeError, SyntaxError, TypeError) as error:
+        report.add((*at, "kind"), f"the kind {kind} cannot be used: {describe(error)}", f"see {shelf[kind]}")
+        return None
+    return spec
 
 
 def validate(

@@ -149,7 +149,7 @@ def _read_sinks(report: Report, raw: list[Any]) -> list[Any]:
         spec = find_spec(report, SINKS, one, ("sinks", index), "sink")
         sink = spec and validate(report, spec, one, ("sinks", index))
         if sink is not None:
-            sinks.append(sink)
+            sinks.append(sink.beside(report.references.base))
     return sinks
 
 

@@ -169,12 +169,20 @@ class Artifacts(Strict):
 
 
 class Logs(Strict):
-    """The log on stderr."""
+    """The log on stderr, and in files where a directory is given for them."""
 
-    format: Literal["auto", "console", "json"] = "auto"
-    """console for people, json for machines, auto takes console on a terminal."""
+    format: Literal["auto", "console", "json", "ecs"] = "auto"
+    """console for people, json for machines, ecs the same by the Elastic Common Schema; auto takes console on a
+    terminal, else json."""
     level: Literal["debug", "info", "warning", "error"] = "info"
     """The least important lines that are written."""
+    dir: Annotated[str, Field(min_length=1)] | None = None
+    """A directory, relative to this file, for ``combined.log``, which has every line as JSON (or ecs), and
+    ``error.log``, which has errors only; none when missing."""
+    max_bytes: Annotated[int, Field(ge=4096)] = 20 * 1024 * 1024
+    """A file of the log that would grow beyond this is set aside, as combined.log.1 and so on."""
+    keep: Annotated[int, Field(ge=0, le=1000)] = 5
+    """How many of each that were set aside are kept."""
 
 
 class Config(Strict):
@@ -227,9 +235,10 @@ class Config(Strict):
     @field_validator("concurrency")
     @classmethod
     def _kinds_are_known(cls, caps: dict[str, int]) -> dict[str, int]:
-        kinds = [kind for kind in KINDS if kind != "browser"]
-        for name in caps.keys() - set(kinds):
-            raise ValueError(f"expected kinds of checks ({', '.join(kinds)}), not {name}")
+        for name in caps:
+            if name == "browser" or name not in KINDS:
+                kinds = ", ".join(kind for kind in KINDS if kind != "browser")
+                raise ValueError(f"expected kinds of checks ({kinds}), not {name}")
         return caps
 
     def caps(self) -> dict[str, int]:

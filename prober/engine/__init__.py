@@ -99,7 +99,7 @@ class Engine:
         except (ProbeError, OSError):
             return None  # the same run with a task meets it again, and says what it was
         except Exception as error:  # the boundary: a bug of one kind must not end the scheduler's turn
-            context.log.error("the probe failed by itself", check=check.id, exc_info=error)
+            context.log.error("the probe failed by itself", check=check.id, run=context.run_id, exc_info=error)
             return None
 
     async def run_slot(
@@ -203,7 +203,9 @@ class Engine:
         try:
             return judge(observation, getattr(check, "expect", None) or Expect(), self.clock.wall())
         except Exception as error:  # the boundary's other half: what a target sent must not silence its check
-            context.log.error("the judgement failed by itself", check=context.check_id, exc_info=error)
+            context.log.error(
+                "the judgement failed by itself", check=context.check_id, run=context.run_id, exc_info=error
+            )
             message = f"the judgement itself failed: {type(error).__name__}: {describe(error)}"
             return Judgement(Verdict.UNKNOWN, Reason.INTERNAL, message)
 
@@ -245,7 +247,7 @@ class Engine:
         except OSError as error:
             return Observation(duration_s, failure=Failure(classify(error), describe(error)))
         except (Exception, asyncio.CancelledError) as error:  # the boundary: a bug stays its own
-            context.log.error("the probe failed by itself", check=context.check_id, exc_info=error)
+            context.log.error("the probe failed by itself", check=context.check_id, run=context.run_id, exc_info=error)
             message = f"the probe itself failed: {type(error).__name__}: {describe(error)}"
             return Observation(duration_s, failure=Failure(Reason.INTERNAL, message))
 

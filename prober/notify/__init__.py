@@ -12,8 +12,9 @@ from typing import Annotated, Protocol, runtime_checkable
 from pydantic import Field
 
 from prober.model import Notice, Strict
+from prober.shelf import Shelf
 
-CHANNELS = {
+_BUILT_IN = {
     "alertmanager": "prober.notify.alertmanager",
     "apprise": "prober.notify.apprise",
     "discord": "prober.notify.discord",
@@ -27,6 +28,7 @@ CHANNELS = {
     "telegram": "prober.notify.telegram",
     "webhook": "prober.notify.webhook",
 }
+CHANNELS = Shelf("prober.notifiers", _BUILT_IN)
 
 
 class Channel(Strict):

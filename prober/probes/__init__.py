@@ -22,19 +22,21 @@ from typing import TYPE_CHECKING, Any, Protocol
 from prober.clock import Clock
 from prober.model import Observation
 from prober.net import Net
+from prober.shelf import Shelf
 from prober.values import record
 
 if TYPE_CHECKING:
     from prober.journey.slots import PoolStats
     from prober.log import Log
 
-KINDS = {
+_BUILT_IN = {
     "http": "prober.probes.http",
     "tcp": "prober.probes.tcp",
     "browser": "prober.probes.browser",
     "api": "prober.probes.api",
     "pytest": "prober.probes.browser.pytests",
 }
+KINDS = Shelf("prober.probes", _BUILT_IN)
 
 
 @record(frozen=True, slots=True)

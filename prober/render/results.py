@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from prober.model import Result, Verdict
-from prober.sinks._results import as_json
+from prober.sinks._plain import as_json
 
 
 def exit_code(results: Sequence[Result]) -> int:

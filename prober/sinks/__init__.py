@@ -1,27 +1,37 @@
 """The shelf of sinks, one system a file: each is offered every result.
 
 A module named in ``SINKS`` holds ``Spec``, a subclass of ``SinkSpec``, and ``open_sink(spec) -> Sink``.
+Beside them may stand ``require()``, which raises UserFault where what the sink needs is not installed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, Self
 
 from prober.model import Result, Strict
+from prober.shelf import Shelf
 
-SINKS = {
+_BUILT_IN = {
     "cloudwatch": "prober.sinks.cloudwatch",
     "cloudwatch_logs": "prober.sinks.cloudwatch.logs",
     "emf": "prober.sinks.cloudwatch.emf",
+    "elasticsearch": "prober.sinks.elasticsearch",
+    "ndjson": "prober.sinks.ndjson",
 }
+SINKS = Shelf("prober.sinks", _BUILT_IN)
 
 
 class SinkSpec(Strict):
     """A system that results flow into; every kind adds its own fields."""
 
     kind: str
-    """The system: cloudwatch, cloudwatch_logs or emf."""
+    """The system: cloudwatch, cloudwatch_logs, emf, elasticsearch, ndjson, ..."""
+
+    def beside(self, base: Path) -> Self:
+        """The same with its files beside the configuration, which is in ``base``."""
+        return self
 
 
 class Sink(Protocol):
@@ -42,5 +52,5 @@ class Sink(Protocol):
 
     @property
     def dropped(self) -> Mapping[str, int]:
-        """Results given up since the start, by reason: ``full``, ``rejected``, ``failed``, ``thinned``."""
+        """Results given up since the start, by reason: ``full``, ``rejected``, ``failed``, ``thinned``, ..."""
         ...

@@ -31,7 +31,7 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # so that nobody has to wait for those that end
     configure_logs(Redactor())  # until an assignment says how; nothing secret is known before
-    for kind in sorted(KINDS.keys() - APART):
+    for kind in sorted(KINDS.built_in.keys() - APART):
         import_module(KINDS[kind])
     gc.freeze()  # or the copies' collectors would touch, and so copy, every page
     control = socket.socket(fileno=int(sys.argv[1]))

@@ -12,8 +12,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any
 
-from prober.app.assemble import redactor_for
-from prober.app.logs import configure_logs
+from prober.app.assemble import open_logs
 from prober.app.running.here import Here
 from prober.app.running.wire import Assignment, Hello, Report, Stop, Undecided, facts_of, hear, packed
 from prober.clock import SystemClock
@@ -149,9 +148,7 @@ async def _work(line: socket.socket) -> None:
 
 
 async def _adopt(order: Assignment, outbox: Outbox) -> None:
-    configure_logs(
-        redactor_for(order.work.loaded), order.work.loaded.config.logs.format, order.work.loaded.config.logs.level
-    )
+    open_logs(order.work.loaded)
     if outbox.here is None:
         outbox.here = Paced(outbox, order.region, order.wall_ahead_s)
     put_in_place = await outbox.here.prepare(order.work, order.since)

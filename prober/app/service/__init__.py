@@ -9,8 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from prober.app.alarm import Alarm, notifiers
-from prober.app.assemble import redactor_for
-from prober.app.logs import configure_logs
+from prober.app.assemble import open_logs, require_sinks
 from prober.app.running import Runner, Workload
 from prober.app.running.here import Here
 from prober.app.running.spread import Spread
@@ -117,8 +116,9 @@ class Service:
                 _log.warning("a change that takes effect at the next start", section=name)
         # All that can fail comes first; what follows only puts what was built into its place.
         notifiers(config)
+        require_sinks(config)
         put_in_place = await self._runner.prepare(self._work(loaded))
-        configure_logs(redactor_for(loaded), config.logs.format, config.logs.level)
+        open_logs(loaded)
         if config.selfwatch.egress != self._egress.canaries:
             self._egress = Egress(config.selfwatch.egress, self.clock)
         self._adopt(loaded)
