@@ -40,8 +40,9 @@ format: setup ## Format and mend what can be mended
 lock: setup ## Write the lock files anew (newer versions: make lock UPGRADE=--upgrade)
 	@scripts/lock $(UPGRADE)
 
-docs: setup ## Write the generated reference
+docs: setup ## Write the generated reference, and deploy/
 	$(bin)/python scripts/reference.py
+	$(bin)/python scripts/deploy.py
 
 chaos: setup ## Kill the prober a hundred times, and hold what was told against what happened
 	$(bin)/python bench/chaos.py
