@@ -9,7 +9,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 export PYTHON
 bin := .venv/bin
 
-.PHONY: help setup run test test-all lint types format lock docs chaos detection bench bench-quick bench-vitals image clean
+.PHONY: help setup run test test-all lint types format lock docs deploy chaos detection bench bench-quick bench-vitals image clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -40,8 +40,10 @@ format: setup ## Format and mend what can be mended
 lock: setup ## Write the lock files anew (newer versions: make lock UPGRADE=--upgrade)
 	@scripts/lock $(UPGRADE)
 
-docs: setup ## Write the generated reference, and deploy/
+docs: setup ## Write the generated reference
 	$(bin)/python scripts/reference.py
+
+deploy: setup ## Write deploy/ anew: what other systems need, for the shipped probes.yaml
 	$(bin)/python scripts/deploy.py
 
 chaos: setup ## Kill the prober a hundred times, and hold what was told against what happened

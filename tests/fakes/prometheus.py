@@ -1,58 +1,65 @@
-"""A real Prometheus on loopback."""
+"""A real Prometheus (Debian's prometheus) on loopback."""
 
 from __future__ import annotations
 
-import shutil
-import socket
+import re
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
-import yaml
 
 
 class Prometheus:
-    """What it knows."""
+    """What it knows, by its API."""
 
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def ask(self, query: str) -> list[dict[str, Any]]:
-        """The series that ``query`` gives now."""
-        return self._get("query", query=query)["result"]
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """The series that ``expression`` finds now, each with ``metric`` and ``value``."""
+        answer = httpx.get(f"{self.url}/api/v1/query", params={"query": expression}, trust_env=False)
+        found: list[dict[str, Any]] = answer.raise_for_status().json()["data"]["result"]
+        return found
 
-    def values(self, metric: str, label: str) -> list[str]:
-        """The values of ``label``, as a dashboard's variable asks for them."""
-        return self._get(f"label/{label}/values", **{"match[]": metric})
+    def failed_rules(self) -> list[dict[str, Any]]:
+        """Rules that could not be evaluated."""
+        groups = httpx.get(f"{self.url}/api/v1/rules", trust_env=False).raise_for_status().json()["data"]["groups"]
+        assert groups
+        return [rule for group in groups for rule in group["rules"] if rule["health"] == "err"]
 
-    def _get(self, path: str, **params: str) -> Any:
-        answer = httpx.get(f"{self.url}/api/v1/{path}", params=params, trust_env=False)
-        assert answer.status_code == 200, answer.text
-        return answer.json()["data"]
+    def firing(self) -> set[tuple[str, str]]:
+        """(alertname, check) of all alerts that fire."""
+        found = self.query('ALERTS{alertstate="firing"}')
+        return {(one["metric"]["alertname"], one["metric"].get("check", "")) for one in found}
 
 
 @contextmanager
-def prometheus(folder: Path, *jobs: dict[str, Any]) -> Iterator[Prometheus]:
-    """A Prometheus that scrapes ``jobs`` every second and keeps its data in ``folder``."""
-    program = shutil.which("prometheus") or "/usr/bin/prometheus"
-    config = folder / "prometheus.yml"
-    config.write_text(
-        yaml.safe_dump({"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": list(jobs)})
-    )
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        listen = f"127.0.0.1:{free.getsockname()[1]}"
-    command = [program, f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}"]
-    with subprocess.Popen(
-        [*command, f"--web.listen-address={listen}", "--log.level=warn"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+def prometheus(folder: Path) -> Iterator[Prometheus]:
+    """A running one on a free port, with the ``prometheus.yml`` in ``folder``."""
+    arguments = [
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        "--web.listen-address=127.0.0.1:0",
+    ]
+    with subprocess.Popen(["prometheus", *arguments], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
         try:
-            yield Prometheus(f"http://{listen}")
+            said: list[str] = []
+            for line in process.stderr:
+                said.append(line)
+                if match := re.search(r'msg="Listening on" address=(127\.0\.0\.1:\d+)', line):
+                    break
+            else:
+                raise AssertionError("it did not start:\n" + "".join(said))
+            drain = threading.Thread(target=process.stderr.read)
+            drain.start()
+            yield Prometheus(f"http://{match[1]}")
+            process.terminate()
+            process.wait()
+            drain.join()
         finally:
             process.kill()
