@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import AfterValidator, Field, SerializeAsAny, field_validator
 
 from prober.config.alerts import Grouping, Maintenance, Names, Route
+from prober.config.stack import Alertmanager, Prometheus, Rules, checked_rules
 from prober.model import AlertPolicy, Check, Duration, Identifier, Severity, Strict
 from prober.notify import Channel
 from prober.notify._posting import WebUrl
@@ -216,6 +217,12 @@ class Config(Strict):
     """The evidence of failed runs."""
     logs: Logs = Logs()
     """The log on stderr."""
+    prometheus: Prometheus = Prometheus()
+    """The Prometheus that scrapes the probers; for ``prober render prometheus``."""
+    rules: Annotated[dict[Identifier, Rules], AfterValidator(checked_rules)] = {}
+    """Alert rules of your own, by group; a file each in ``prober render prometheus``."""
+    alertmanager: Alertmanager = Alertmanager()
+    """The Alertmanager that tells of Prometheus' alerts; for ``prober render alertmanager``."""
 
     @field_validator("concurrency")
     @classmethod

@@ -11,7 +11,7 @@ from prober.model.verdicts import Reason, Verdict
 
 if TYPE_CHECKING:
     from prober.model.alerts import Condition, Hush, HushKind, Incident, Notice, NoticeKind, Transition
-    from prober.model.checks import AlertPolicy, Check, Flapping, Quorum, Severity
+    from prober.model.checks import AlertPolicy, Check, Flapping, Quorum, Severity, Slo
     from prober.model.results import (
         Artifact,
         Certificate,
@@ -57,6 +57,7 @@ __all__ = [
     "Reason",
     "Result",
     "Severity",
+    "Slo",
     "Step",
     "Strict",
     "Transition",
@@ -69,7 +70,7 @@ __all__ = [
 # Whoever only names a reason, such as the faults and with them the command line, need not wait for pydantic.
 _FILES = {
     "alerts": ("Condition", "Hush", "HushKind", "Incident", "Notice", "NoticeKind", "Transition"),
-    "checks": ("AlertPolicy", "Check", "Flapping", "Quorum", "Severity"),
+    "checks": ("AlertPolicy", "Check", "Flapping", "Quorum", "Severity", "Slo"),
     "results": (
         *("Artifact", "Certificate", "Failure", "Judgement", "Measure"),
         *("Navigation", "Observation", "Outcome", "Result", "Step"),

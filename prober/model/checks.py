@@ -40,6 +40,15 @@ class AlertPolicy(Strict):
     """When a check that comes and goes is told as that; null for never."""
 
 
+class Slo(Strict):
+    """What share of runs must succeed; ``prober render prometheus`` alerts on how fast the rest is used up."""
+
+    objective: Annotated[float, Field(gt=0, lt=100, strict=False)]
+    """Percent of runs that are up or degraded, such as 99.9."""
+    window: Annotated[Duration, Field(ge=86_400, le=90 * 86_400)] = 30 * 86_400.0
+    """The time over which that holds."""
+
+
 class Severity(StrEnum):
     """How much a failing check matters; routes may select by it."""
 
@@ -80,6 +89,8 @@ class Check(Strict):
     """Words to select checks by: ``prober run --tag checkout``."""
     runbook: str | None = None
     """A link to what to do, carried by alerts."""
+    slo: Slo | None = None
+    """What share of runs must succeed, for alerts of Prometheus; not with a ``schedule``."""
     enabled: bool = True
     """false keeps the check in the file without running it."""
 
@@ -90,6 +101,12 @@ class Check(Strict):
                 f"timeout {format_duration(self.timeout)} exceeds interval {format_duration(self.interval)}; "
                 "a check never overlaps itself"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _slo_has_runs(self) -> Check:
+        if self.slo is not None and self.schedule is not None:
+            raise ValueError("slo: a check with a schedule runs too seldom for one")
         return self
 
     _shown_target: str | None = PrivateAttr(default=None)

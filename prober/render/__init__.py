@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from prober.config import Loaded
 
 TARGETS: Mapping[str, str] = {
+    "alertmanager": "prober.render.alertmanager",
     "prometheus": "prober.render.prometheus",
     "grafana": "prober.render.grafana",
     "cloudformation": "prober.render.cloudformation",

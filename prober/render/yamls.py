@@ -25,5 +25,5 @@ _Dumper.add_representer(str, _text)
 
 def dump(value: Any, target: str, source: str) -> str:
     """``value`` as one document, with a head."""
-    body = yaml.dump(value, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
+    body = yaml.dump(value, Dumper=_Dumper, sort_keys=False, width=4096, allow_unicode=True)
     return HEAD.format(target=target, source=source) + body

@@ -1,4 +1,4 @@
-"""A real Alertmanager (Debian's prometheus-alertmanager) on loopback, of which nothing is sent on."""
+"""A real Alertmanager (Debian's prometheus-alertmanager) on loopback; what it sends on, a test configures."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Alertmanager:
 
 
 @contextmanager
-def alertmanager(folder: Path) -> Iterator[Alertmanager]:
-    """A running one on a free port."""
+def alertmanager(folder: Path, text: str = CONFIG) -> Iterator[Alertmanager]:
+    """A running one on a free port, configured by ``text``."""
     config = folder / "alertmanager.yml"
-    config.write_text(CONFIG)
+    config.write_text(text)
     arguments = [
         f"--config.file={config}",
         f"--storage.path={folder / 'data'}",

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from fakes.rendering import configured, written
 
+from prober.config import load
 from prober.render import rendered
 from prober.shard import parse_shard
 
@@ -99,8 +100,19 @@ def test_every_resource_has_what_the_api_demands_of_its_kind(built: list[dict[st
         assert all(part == part.lower() and len(part) <= 63 for part in [document["metadata"]["name"]])
         for path in REQUIRED[kind]:
             assert at(document, path) is not None, (kind, path)
-    kinds = {document["kind"] for document in built}
-    assert kinds >= set(REQUIRED) - {"PrometheusRule"}
+    assert {document["kind"] for document in built} == set(REQUIRED)
+
+
+def test_the_rules_are_those_of_prometheus(built: list[dict[str, Any]], tree: Path) -> None:
+    loaded = load(tree.parent / "config" / "probes.yaml", {}, lenient=True)
+    wanted = [
+        group
+        for name, text in rendered("prometheus", loaded).items()
+        if name.startswith("rules/")
+        for group in yaml.safe_load(text)["groups"]
+    ]
+    assert one(built, "PrometheusRule")["spec"]["groups"] == wanted
+    assert wanted
 
 
 def test_whatever_is_mounted_is_a_volume_and_whatever_is_named_is_there(built: list[dict[str, Any]]) -> None:

@@ -18,7 +18,7 @@ from prober.config import load
 from prober.render import rendered
 
 ROOT = Path(__file__).parents[2]
-TARGETS = ("setup", "maintenance", "prometheus", "grafana", "kubernetes", "cloudformation")
+TARGETS = ("setup", "maintenance", "alertmanager", "prometheus", "grafana", "kubernetes", "cloudformation")
 TOPIC = "arn:aws:sns:us-east-1:123456789012:eventchain-alerts"
 TOOL = """#!/bin/sh
 printf '%s' "$(basename "$0")" >>"$CALLS"
@@ -37,7 +37,6 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     loaded = load(ROOT / "probes.yaml", {}, lenient=True)
     for target in TARGETS:
         written(folder / target, rendered(target, loaded))
-    written(folder / "alertmanager", {"alertmanager.yml": "route: {receiver: ops}\n"})
     return folder
 
 

@@ -28,11 +28,7 @@ def operator(loaded: Loaded) -> dict[str, Any]:
 
 
 def _rules(loaded: Loaded) -> list[str]:
-    return [
-        text
-        for name, text in sorted(prometheus.render(loaded).items())
-        if name.startswith("rules/") and not name.endswith("_test.yml") and "groups:" in text
-    ]
+    return [text for name, text in sorted(prometheus.render(loaded).items()) if name.startswith("rules/")]
 
 
 def _service_monitor() -> dict[str, Any]:
