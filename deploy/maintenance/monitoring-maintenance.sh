@@ -93,12 +93,7 @@ rules() {
 }
 
 check_rules() {
-    for file in *.yml; do
-        case $file in
-            *_test.yml) promtool test rules "$file" || return 1 ;;
-            *) promtool check rules "$file" || return 1 ;;
-        esac
-    done
+    promtool check rules ./*.yml || return 1
     for file in ../tests/*.yml; do
         [ ! -f "$file" ] || promtool test rules "$file" || return 1
     done
