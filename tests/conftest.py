@@ -22,6 +22,7 @@ BROWSER_FILES = (
     "test_browser_launch",
     "test_browser_pool",
     "test_browser_vitals",
+    "test_grafana_live",
     "test_pool",
     "test_purchase",
 )

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 TARGETS: Mapping[str, str] = {
     "alertmanager": "prober.render.alertmanager",
     "prometheus": "prober.render.prometheus",
+    "grafana": "prober.render.grafana",
+    "cloudformation": "prober.render.cloudformation",
+    "terraform": "prober.render.terraform",
+    "kubernetes": "prober.render.kubernetes",
+    "ecs": "prober.render.ecs",
+    "compose": "prober.render.compose",
+    "setup": "prober.render.scripts.setup",
+    "maintenance": "prober.render.scripts.maintenance",
 }
 
 
