@@ -73,16 +73,20 @@ class Exposition:
         with self._writing:
             self._lag.observe(seconds)
 
-    def render(self) -> Iterator[bytes]:
-        """The text format 0.0.4 in pieces: families grouped, HELP and TYPE once, those without samples left out."""
+    def render(self, *, openmetrics: bool = False) -> Iterator[bytes]:
+        """The text format 0.0.4 in pieces: families grouped, HELP and TYPE once, those without samples left out.
+
+        Or OpenMetrics 1.0.0 without its end, with traces as exemplars.
+        """
         ledgers = list(self._ledgers.values())
         for ledger in ledgers:
             if not ledger.shown:
                 with self._writing:
                     ledger.show()
-        seen = [self._lag_lines(), *[ledger.lines for ledger in ledgers]]
+        lines = [ledger.lines_with_traces if openmetrics else ledger.lines for ledger in ledgers]
+        seen = [self._lag_lines(), *lines]
         for family in FAMILIES:
-            head = family.head
+            head = family.openmetrics_head if openmetrics else family.head
             for start in range(0, len(seen), _CHUNK):
                 name = family.name
                 piece = b"".join([lines[name] for lines in seen[start : start + _CHUNK] if name in lines])
@@ -90,6 +94,11 @@ class Exposition:
                 if piece:
                     yield head + piece
                     head = b""
+
+    def lines(self) -> Iterator[bytes]:
+        """The sample lines of one check after another, without HELP and TYPE; not in the order of the text format."""
+        for ledger in list(self._ledgers.values()):
+            yield b"".join(ledger.lines.values())
 
     def _lag_lines(self) -> Mapping[str, bytes]:
         # Ten lines of one series: not worth formatting for every run, as those of the checks are.
