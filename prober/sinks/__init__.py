@@ -1,6 +1,8 @@
 """The shelf of sinks, one system a file: each is offered every result.
 
-A module named in ``SINKS`` holds ``Spec``, a subclass of ``SinkSpec``, and ``open_sink(spec) -> Sink``.
+A module named in ``SINKS`` holds ``Spec``, a subclass of ``SinkSpec``, and ``open_sink(spec) -> Sink``, which is also
+handed the ``exposition`` where it has a parameter of that name; and where it needs an extra ``require()``, which raises
+UserFault when that is not installed.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from prober.model import Result, Strict
 
 SINKS = {
     "cloudwatch": "prober.sinks.cloudwatch",
+    "otlp": "prober.sinks.otlp",
+    "remote_write": "prober.sinks.prometheus.remote",
 }
 
 
@@ -19,7 +23,7 @@ class SinkSpec(Strict):
     """A system that results flow into; every kind adds its own fields."""
 
     kind: str
-    """The system: cloudwatch."""
+    """The system: cloudwatch, otlp or remote_write."""
 
 
 class Sink(Protocol):

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from prober.app.alarm import Alarm, notifiers
-from prober.app.assemble import redactor_for
+from prober.app.assemble import redactor_for, require_sinks
 from prober.app.logs import configure_logs
 from prober.app.running import Runner, Workload
 from prober.app.running.here import Here
@@ -70,10 +70,11 @@ class Service:
         """
         self._loaded, self._host = loaded, host
         config = loaded.config
+        require_sinks(config.sinks)
         exposition = Exposition(config.job, self.region)
         self._egress = Egress(config.selfwatch.egress, self.clock)
         troubles = Troubles(self.clock, lambda: self._egress, lambda: self._alarm.broken())
-        self._outlets = Outlets(loaded)
+        self._outlets = Outlets(loaded, exposition)
         self._flow = Flow(
             exposition,
             troubles,
@@ -117,6 +118,7 @@ class Service:
                 _log.warning("a change that takes effect at the next start", section=name)
         # All that can fail comes first; what follows only puts what was built into its place.
         notifiers(config)
+        require_sinks(config.sinks)
         put_in_place = await self._runner.prepare(self._work(loaded))
         configure_logs(redactor_for(loaded), config.logs.format, config.logs.level)
         if config.selfwatch.egress != self._egress.canaries:
