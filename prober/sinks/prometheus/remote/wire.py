@@ -18,6 +18,7 @@ STALE = struct.pack("<Q", 0x7FF0000000000002)
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 _ESCAPED = re.compile(r"\\(.)")
 _MEANT = {"n": "\n", '"': '"', "\\": "\\"}
+_SAMPLE_BYTES = 1 + 8 + 1 + 6  # value and time, each behind its tag
 _double = struct.Struct("<d").pack
 
 
@@ -26,23 +27,24 @@ def value(text: bytes) -> bytes:
     return _double(float(text))
 
 
-def labels(series: bytes, more: Mapping[str, str]) -> bytes:
-    """The label fields of ``series``, written as ``name{label="value"}``; sorted, ``more`` where it says nothing."""
+def head(series: bytes, more: Mapping[str, str]) -> bytes:
+    """All of a TimeSeries but its value and time, which end it; made once for a series, as its labels stay.
+
+    ``series`` is ``name{label="value"}``; ``more`` labels stand where it says nothing.
+    """
     name, _, rest = series.decode().partition("{")
     told = {key: _ESCAPED.sub(_meant, text) for key, text in _LABEL.findall(rest)}
     named = {**more, **told, "__name__": name}
-    # An empty label is no label, and receivers refuse it.
-    return b"".join(_field(1, _pair(key, text)) for key, text in sorted(named.items()) if text)
-
-
-def time_series(labels: bytes, value: bytes, at: bytes) -> bytes:
-    """One series with one sample; ``at`` is of ``moment``."""
-    return _field(1, labels + b"\x12" + _varint(9 + len(at)) + b"\x09" + value + at)
+    # Sorted, as receivers want them; an empty label is no label, and is refused.
+    labels = b"".join(_field(1, _pair(key, text)) for key, text in sorted(named.items()) if text)
+    sample = b"\x12" + _varint(_SAMPLE_BYTES) + b"\x09"
+    return b"\x0a" + _varint(len(labels) + len(sample) - 1 + _SAMPLE_BYTES) + labels + sample
 
 
 def moment(at_ms: int) -> bytes:
-    """The time field of samples."""
-    return b"\x10" + _varint(at_ms)
+    """The time field of samples: always as long, which a varint may be, so that what is before it stays the same."""
+    groups = [at_ms >> shift & 0x7F for shift in range(0, 42, 7)]
+    return bytes((0x10, *(group | 0x80 for group in groups[:-1]), groups[-1]))
 
 
 def _pair(name: str, text: str) -> bytes:

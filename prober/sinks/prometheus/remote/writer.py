@@ -33,7 +33,7 @@ class Writer:
         self._exposition = exposition
         self._clock = clock
         self._sent: Mapping[bytes, bytes] = {}
-        """The label fields of the series that were sent last, by their text."""
+        """The heads of the series that were sent last, by their text."""
         self._sent_at_ms = 0
         self._post = Post(spec.url, {**HEADERS, **spec.headers}, lambda status: status == 429 or status >= 500)
         self._pump = Pump("remote write", spec.interval, self._pack, self._deliver, self._post.close, backoff)
@@ -73,11 +73,11 @@ class Writer:
         return parcels
 
     def _now(self, seen: dict[bytes, bytes]) -> Iterator[tuple[bytes, bytes]]:
-        """Label fields and value of every series there is, kept in ``seen``, and of those that are gone."""
+        """Head and value of every series there is, kept in ``seen``, and of those that are gone."""
         before, more = self._sent, self._spec.labels
         for series, text in wire.lines_of(self._exposition.lines()):
-            labels = seen[series] = before.get(series) or wire.labels(series, more)
-            yield labels, wire.value(text)
+            head = seen[series] = before.get(series) or wire.head(series, more)
+            yield head, wire.value(text)
         for series in before.keys() - seen.keys():
             yield before[series], wire.STALE
 
@@ -86,8 +86,8 @@ class Writer:
         self._sent_at_ms = max(int(self._clock.wall() * 1000), self._sent_at_ms + 1)
         at = wire.moment(self._sent_at_ms)
         parcels, some = [], list[bytes]()
-        for labels, value in samples:
-            some.append(wire.time_series(labels, value, at))
+        for head, value in samples:
+            some.append(head + value + at)
             if len(some) == MOST_SERIES:
                 parcels.append(_parcel(some))
                 some = []
