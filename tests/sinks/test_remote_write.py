@@ -152,6 +152,16 @@ def test_large_expositions_go_in_several_requests(taken: Store) -> None:
     assert len({dict(labels)["check"] for labels in taken.series}) == 150
 
 
+def test_a_label_with_line_ends_of_other_kinds_stays_one_series(taken: Store) -> None:
+    shown, odd = Exposition("prober", "eu-west-1"), Target(id="odd", url="https://shop.example/a\r\x0b\u2028b\nc")
+    shown.add(odd)
+    shown.offer(http_result(odd))
+    writer = running(taken.url, shown, interval="4m")
+    writer.close(GRACE_S)
+    assert taken.named("probe_success", instance=odd.url)[0][1] == 1
+    assert writer.dropped == NONE_DROPPED
+
+
 @given(st.text())
 def test_a_label_is_read_back_as_it_was_meant(text: str) -> None:
     line = f'probe_success{{a="{escape(text)}",b="2"}}'.encode()

@@ -72,6 +72,7 @@ def _varint(number: int) -> bytes:
 def lines_of(pieces: Iterable[bytes]) -> Iterable[tuple[bytes, bytes]]:
     """Every series in ``pieces`` of text format with its value as text."""
     for piece in pieces:
-        for line in piece.splitlines():
+        for line in piece.split(b"\n"):  # not splitlines(): a label may hold a carriage return
             series, _, text = line.rpartition(b" ")
-            yield series, text
+            if series:
+                yield series, text
