@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,6 +22,7 @@ from prober.net import Net, prepare
 from prober.probes import KINDS, Context, Flight, Landed, Probe, Starter
 from prober.secret import Redactor
 from prober.sinks import SINKS, Sink, SinkSpec
+from prober.sinks.prometheus import Exposition
 
 
 def redactor_for(loaded: Loaded) -> Redactor:
@@ -117,7 +119,9 @@ def _started_on_curl(curl: Curl, kind: ModuleType) -> Starter:
     def start(check: Check, context: Context, landed: Landed) -> Flight | None:
         known = ways.get(check.id)
         if known is None or known[0] is not check:
-            known = ways[check.id] = check, curl.way(kind.request(check, context))
+            known = check, curl.way(kind.request(check, context))
+            if not known[1].request.trace_id:  # a trace is of one run
+                ways[check.id] = known
         return curl.start(
             known[1], context.net, context.deadline, lambda exchange: landed(lambda: kind.observe(exchange()))
         )
@@ -125,15 +129,17 @@ def _started_on_curl(curl: Curl, kind: ModuleType) -> Starter:
     return start
 
 
-def require_sinks(config: Config) -> None:
-    """Raise UserFault where what one of its sinks needs is not installed."""
-    for spec in config.sinks:
+def require_sinks(specs: Iterable[SinkSpec]) -> None:
+    """Raise UserFault where a sink needs what is not installed."""
+    for spec in specs:
         require = getattr(import_module(SINKS[spec.kind]), "require", None)
         if require is not None:
             require()
 
 
-def open_sink(spec: SinkSpec) -> Sink:
-    """The sink that ``spec`` describes; its library is imported only now."""
-    sink: Sink = import_module(SINKS[spec.kind]).open_sink(spec)
+def open_sink(spec: SinkSpec, exposition: Exposition) -> Sink:
+    """The sink that ``spec`` describes; its library is imported only now. Raises UserFault."""
+    module = import_module(SINKS[spec.kind])
+    shared = {"exposition": exposition} if "exposition" in signature(module.open_sink).parameters else {}
+    sink: Sink = module.open_sink(spec, **shared)
     return sink if spec.kind in SINKS.built_in else Guarded(sink, spec.kind)

@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.live import Live
 
 from prober.app.artifacts import Archive, kept_of, write_index
-from prober.app.assemble import open_engine, open_sink, redactor_for, require_resolved
+from prober.app.assemble import open_engine, open_sink, redactor_for, require_resolved, require_sinks
+from prober.app.handover import exposition_of, push, require_pushgateway, require_textfile, write_textfile
 from prober.app.logs import configure_logs
 from prober.app.settings import parse_settings
 from prober.app.targets import choose_region, select
@@ -49,6 +50,8 @@ class RunOptions:
     trace: str | None = None
     headed: bool = False
     publish: bool = False
+    textfile: Path | None = None
+    pushgateway: str | None = None
 
 
 async def run_once(loaded: Loaded, options: RunOptions) -> int:
@@ -60,6 +63,12 @@ async def run_once(loaded: Loaded, options: RunOptions) -> int:
     configure_logs(redactor_for(loaded), loaded.config.logs.format, "warning")
     for path in (options.json_path, options.junit_path, options.report_path):
         _require_writable(path)
+    if options.textfile:
+        require_textfile(options.textfile)
+    if options.pushgateway:
+        require_pushgateway(options.pushgateway)
+    if options.publish:
+        require_sinks(loaded.config.sinks)
     clock = SystemClock()
     artifacts = options.artifacts or loaded.base / loaded.config.artifacts.dir
     started = time.monotonic()
@@ -72,11 +81,12 @@ async def run_once(loaded: Loaded, options: RunOptions) -> int:
         if files := kept_of(result):
             write_index(artifacts / result.check.id / result.run_id, files)
     if options.publish:
-        _publish(loaded, results, artifacts)
+        _publish(loaded, region, results, artifacts)
     console.print(report(results, duration_s))
     _write(results, duration_s, options)
     if options.report_path:
         _write_report(results, duration_s, options.report_path, redactor_for(loaded))
+    _hand_over(loaded.config.job, region, results, options)
     return exit_code(results)
 
 
@@ -128,9 +138,10 @@ async def _run_all(engine: Engine, checks: Sequence[Check], console: Console) ->
     return [done[check.id] for check in checks]
 
 
-def _publish(loaded: Loaded, results: Sequence[Result], artifacts: Path) -> None:
+def _publish(loaded: Loaded, region: str, results: Sequence[Result], artifacts: Path) -> None:
+    exposition = exposition_of(loaded.config.job, region, results)
     for spec in loaded.config.sinks:
-        sink = open_sink(spec)
+        sink = open_sink(spec, exposition)
         for result in results:
             sink.offer(result)
         sink.close(PUBLISH_GRACE_S)
@@ -140,6 +151,13 @@ def _publish(loaded: Loaded, results: Sequence[Result], artifacts: Path) -> None
         for result in results:
             archive.offer(result)
         archive.close(PUBLISH_GRACE_S)
+
+
+def _hand_over(job: str, region: str, results: Sequence[Result], options: RunOptions) -> None:
+    if options.textfile:
+        write_textfile(options.textfile, exposition_of(job, region, results))
+    if options.pushgateway:
+        push(options.pushgateway, job, region, results)
 
 
 def _write(results: Sequence[Result], duration_s: float, options: RunOptions) -> None:

@@ -69,6 +69,13 @@ def cli() -> None:
     help="Keep a Playwright trace, HAR and video of every run, of none, or of second tries that fail.",
 )
 @click.option("--headed", is_flag=True, help="Show the browser; needs a display.")
+@click.option(
+    "--textfile",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.prom",
+    help="Write metrics for node_exporter's textfile collector.",
+)
+@click.option("--pushgateway", metavar="URL", help="Put metrics on a Prometheus Pushgateway, a group for each check.")
 @click.option("--publish", is_flag=True, help="Also feed the configured sinks, as serve does.")
 def run(targets: tuple[str, ...], config_path: Path | None, **options: Any) -> None:
     """Run checks once, now, and say how they went.

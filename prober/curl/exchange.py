@@ -59,6 +59,8 @@ class Request:
     """How much of the decoded body is kept."""
     read_bytes: int = 10 * MIB
     """How much of the decoded body is read before the transfer is ended."""
+    trace_id: str = ""
+    """The trace its headers tell of; becomes a fact."""
 
 
 @record(frozen=True, slots=True)

@@ -55,6 +55,8 @@ class Trail:
         phases = _summed(self._hops) if followed else self._hops[-1].phases if self._hops else {}
         self._facts["redirects"] = len(followed)
         self._facts["redirect_chain"] = [{"url": hop.url, "status": hop.status} for hop in followed]
+        if self._request.trace_id:
+            self._facts["trace_id"] = self._request.trace_id
         return Exchange(
             self._request,
             tuple(self._hops),

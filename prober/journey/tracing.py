@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from prober.journey.wire import Job
 
+_TRACE_ID = re.compile(r"[0-9a-f]{32}")
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -32,10 +35,25 @@ def is_first_party(url: str, origins: Iterable[str]) -> bool:
         return False
 
 
+def recorded_trace(facts: Mapping[str, Any]) -> str:
+    """The trace id among the facts of a run; empty where there is none, or what is no such id."""
+    told = facts.get("trace_id")
+    return str(told) if told and _TRACE_ID.fullmatch(str(told)) else ""
+
+
+def trace_id_of(run_id: str) -> str:
+    """The trace of a run that was given none; 32 hex digits."""
+    return hashlib.sha256(run_id.encode()).hexdigest()[:32]
+
+
+def span_id(trace_id: str, *part: object) -> str:
+    """The span of a part of a trace, always the same; 16 hex digits. None is the run outside its steps."""
+    return hashlib.sha256(" ".join((trace_id, *map(str, part))).encode()).hexdigest()[:16]
+
+
 def traceparent(trace_id: str, step: int | None) -> str:
     """The header's value for requests of the step with that index; the same step always has the same span."""
-    span = hashlib.sha256(f"{trace_id} {step}".encode()).hexdigest()[:16]
-    return f"00-{trace_id}-{span}-01"
+    return f"00-{trace_id}-{span_id(trace_id, step)}-01"
 
 
 def headers_for(url: str, job: Job, step: int | None) -> dict[str, str]:

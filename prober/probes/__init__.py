@@ -2,8 +2,8 @@
 
 A module named in ``KINDS`` holds ``Spec``, a subclass of ``model.Check``, and one of
 
-- ``request(check, ctx) -> curl.Request``, asked once for a check and kept, so of ``ctx`` only the check id holds, and
-  ``observe(exchange) -> Observation``: kinds on the libcurl engine;
+- ``request(check, ctx) -> curl.Request``, asked once for a check and kept, so of ``ctx`` only the check id holds, but
+  every run where it has a ``trace_id``; and ``observe(exchange) -> Observation``: kinds on the libcurl engine;
 - ``async probe(check, ctx) -> Observation``: every other kind; raises ProbeError only. Beside it may stand
   ``start``, a ``Starter``, for the runs that can do without a task;
 - ``open_probe(settings) -> AsyncContextManager[Probe]``: kinds that own something between runs, such as a browser;

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from prober import USER_AGENT
 from prober.curl import Exchange, HttpVersion, Request, check_header, read_url
+from prober.journey.tracing import trace_id_of, traceparent
 from prober.judge import HttpExpect
 from prober.model import Check, Observation, Strict
 from prober.net import Family, TlsOptions, literal
@@ -181,6 +182,9 @@ class Spec(Check):
     """How TLS is spoken."""
     allow_link_local: bool = False
     """Whether link-local and cloud metadata addresses may be dialled."""
+    trace: bool | Literal["datadog"] = False
+    """true: the request carries a W3C ``traceparent``, one trace a run, but to no other origin. datadog: and
+    ``x-datadog-origin: synthetics``, which keeps its traces out of what Datadog's APM counts."""
     expect: HttpExpect = HttpExpect()
     """What the answer must be."""
 
@@ -190,6 +194,12 @@ class Spec(Check):
             raise ValueError("auth and an Authorization header exclude each other")
         return self
 
+    @model_validator(mode="after")
+    def _is_traced_once(self) -> Spec:
+        if self.trace and any(name.lower() == "traceparent" for name in self.headers):
+            raise ValueError("trace and a traceparent header exclude each other")
+        return self
+
     @property
     def address_text(self) -> str:
         return redact_url(self.url)
@@ -197,10 +207,11 @@ class Spec(Check):
 
 def request(check: Spec, ctx: Context) -> Request:
     """What to ask for ``check``."""
+    trace_id = trace_id_of(ctx.run_id) if check.trace else ""
     return Request(
         url=_with_query(check),
         method=check.method,
-        headers=_headers(check, ctx.check_id),
+        headers=(*_headers(check, ctx.check_id), *_trace_headers(check, trace_id)),
         body=check.body,
         follow=check.redirects.follow,
         max_redirects=check.redirects.max,
@@ -211,6 +222,7 @@ def request(check: Spec, ctx: Context) -> Request:
         proxy=check.proxy,
         tls=check.tls,
         allow_link_local=check.allow_link_local,
+        trace_id=trace_id,
     )
 
 
@@ -248,3 +260,13 @@ def _headers(check: Spec, check_id: str) -> tuple[tuple[str, str | Secret], ...]
     if check.auth:
         lines.append(("Authorization", check.auth.header))
     return (*lines, ("User-Agent", agent), ("X-Synthetic-Check", check_id))
+
+
+def _trace_headers(check: Spec, trace_id: str) -> tuple[tuple[str, Secret], ...]:
+    """As secrets, which no redirect takes to another origin."""
+    if not trace_id:
+        return ()
+    own = ("traceparent", Secret(traceparent(trace_id, None)))
+    if check.trace != "datadog":
+        return (own,)
+    return own, ("tracestate", Secret("dd=s:1;o:synthetics")), ("x-datadog-origin", Secret("synthetics"))

@@ -1,7 +1,8 @@
 """The shelf of sinks, one system a file: each is offered every result.
 
-A module named in ``SINKS`` holds ``Spec``, a subclass of ``SinkSpec``, and ``open_sink(spec) -> Sink``.
-Beside them may stand ``require()``, which raises UserFault where what the sink needs is not installed.
+A module named in ``SINKS`` holds ``Spec``, a subclass of ``SinkSpec``, and ``open_sink(spec) -> Sink``, which is also
+handed the ``exposition`` where it has a parameter of that name; and where it needs an extra ``require()``, which raises
+UserFault when that is not installed.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ _BUILT_IN = {
     "emf": "prober.sinks.cloudwatch.emf",
     "elasticsearch": "prober.sinks.elasticsearch",
     "ndjson": "prober.sinks.ndjson",
+    "otlp": "prober.sinks.otlp",
+    "remote_write": "prober.sinks.prometheus.remote",
 }
 SINKS = Shelf("prober.sinks", _BUILT_IN)
 
@@ -27,7 +30,7 @@ class SinkSpec(Strict):
     """A system that results flow into; every kind adds its own fields."""
 
     kind: str
-    """The system: cloudwatch, cloudwatch_logs, emf, elasticsearch, ndjson, ..."""
+    """The system: cloudwatch, cloudwatch_logs, emf, elasticsearch, ndjson, otlp, remote_write, ..."""
 
     def beside(self, base: Path) -> Self:
         """The same with its files beside the configuration, which is in ``base``."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
@@ -19,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from prober.model import Incident, Verdict
 from prober.sinks.prometheus import FAMILIES
 from prober.web.artifacts import artifacts
+from prober.web.formats import OPENMETRICS, wants_openmetrics
 from prober.web.incidents import incident_page
 from prober.web.pages import templates
 from prober.web.view import Health, Row, View
@@ -72,17 +74,19 @@ class _SecurityHeaders:
 
 def _metrics(view: View) -> Callable[[Request], Response]:
     def metrics(request: Request) -> Response:
+        openmetrics = wants_openmetrics(request.headers.get("accept", ""))
+        format_ = OPENMETRICS if openmetrics else CONTENT_TYPE_PLAIN_0_0_4
         if request.method == "HEAD":
-            return Response(media_type=CONTENT_TYPE_PLAIN_0_0_4)
+            return Response(media_type=format_)
         # Rendered before the first byte goes out: a fault here is a 500, not half a scrape.
-        own = generate_latest(_Unclaimed(view.registry))
-        return StreamingResponse(_pieces(view, own), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+        own = (generate_openmetrics if openmetrics else generate_latest)(_Unclaimed(view.registry))
+        return StreamingResponse(_pieces(view, own, openmetrics), media_type=format_)
 
     return metrics
 
 
-def _pieces(view: View, own: bytes) -> Iterator[bytes]:
-    yield from view.exposition.render()
+def _pieces(view: View, own: bytes, openmetrics: bool) -> Iterator[bytes]:
+    yield from view.exposition.render(openmetrics=openmetrics)
     yield own
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeVar
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,14 @@ class Receiver:
             return self.posted[:count]
 
 
+Kind = TypeVar("Kind", bound=Receiver)
+
+
 @contextmanager
-def receiver() -> Iterator[Receiver]:
+def receiver(make: Callable[[str], Kind] = Receiver) -> Iterator[Kind]:  # type: ignore[assignment]
     """A running Receiver on a free port of loopback; ``url`` has no trailing slash."""
     with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
-        service = Receiver(f"http://127.0.0.1:{server.server_address[1]}")
+        service = make(f"http://127.0.0.1:{server.server_address[1]}")
         server.RequestHandlerClass = _handler(service.take)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
@@ -97,6 +100,9 @@ def _handler(take: Callable[[Posted], Answer]) -> type[BaseHTTPRequestHandler]:
             self._answer(take(Posted(self.path, dict(self.headers), _json(text), text, self.command)))
 
         def do_PATCH(self) -> None:
+            self.do_POST()
+
+        def do_PUT(self) -> None:
             self.do_POST()
 
         def do_GET(self) -> None:

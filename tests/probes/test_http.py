@@ -8,17 +8,20 @@ import time
 from typing import Any
 
 import pytest
-from fakes.script import Server, answer, http, stall
+from fakes.script import Server, answer, http, redirect, stall
 from pydantic import ValidationError
 
 from prober import USER_AGENT
+from prober.app.assemble import _started_on_curl
 from prober.clock import SystemClock
 from prober.curl import Curl, Request
+from prober.journey.tracing import trace_id_of, traceparent
 from prober.judge import judge
 from prober.log import Log
 from prober.model import Observation, Reason, Verdict
 from prober.net import Net
 from prober.probes import Context
+from prober.probes import http as http_kind
 from prober.probes.http import Spec, observe, request
 from prober.secret import Secret, secrets_in
 
@@ -185,3 +188,57 @@ def test_the_schema_documents_every_field() -> None:
         ]
 
     assert undocumented(Spec.model_json_schema()) == []
+
+
+def test_a_traced_check_tells_the_target_of_a_trace_that_is_recorded() -> None:
+    with Server(http(answer(b"ok"))) as server:
+        seen = ran(spec(server.url(), trace=True))
+        plain = ran(spec(server.url()))
+    trace_id = seen.facts["trace_id"]
+    told = [line for line in server.heads[0].decode().split("\r\n") if line.lower().startswith("trace")]
+    assert told == [f"traceparent: {traceparent(trace_id, None)}"]
+    assert "trace_id" not in plain.facts
+    assert b"traceparent" not in server.heads[1]
+
+
+def test_every_run_has_a_trace_of_its_own_though_checks_prepare_their_request_once() -> None:
+    async def main(check: Spec, runs: int) -> list[Observation]:
+        curl, net = Curl(), Net()
+        start, log = _started_on_curl(curl, http_kind), Log()
+        seen = []
+        try:
+            for number in range(runs):
+                ended: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+                ctx = Context("shop", "eu", f"run-{number}", CLOCK.monotonic() + 5, CLOCK, net, None, log)
+                assert start(check, ctx, ended.set_result)
+                seen.append((await ended)())
+        finally:
+            curl.close()
+            await net.close()
+        return seen
+
+    with Server(http(answer(b"ok"))) as server:
+        seen = asyncio.run(main(spec(server.url(), trace=True), 3))
+    traces = [one.facts["trace_id"] for one in seen]
+    assert traces == [trace_id_of(f"run-{number}") for number in range(3)]
+    assert all(traceparent(trace, None).encode() in head for trace, head in zip(traces, server.heads, strict=True))
+
+
+def test_datadogs_origin_goes_along_when_asked_for() -> None:
+    sent = headers(asked(trace="datadog"))
+    assert sent["x-datadog-origin"] == "synthetics"
+    assert sent["tracestate"] == "dd=s:1;o:synthetics"
+    assert sent["traceparent"] == traceparent(trace_id_of("run"), None)
+
+
+def test_no_redirect_takes_a_trace_to_another_origin() -> None:
+    with Server(http(answer(b"ok"))) as elsewhere, Server(http(redirect(elsewhere.url()))) as server:
+        seen = ran(spec(server.url(), trace="datadog"))
+    assert seen.facts["status"] == 200
+    assert b"traceparent" in server.heads[0]
+    assert not any(word in elsewhere.heads[0].lower() for word in (b"traceparent", b"tracestate", b"x-datadog"))
+
+
+def test_a_trace_and_a_traceparent_header_exclude_each_other() -> None:
+    with pytest.raises(ValidationError, match="exclude each other"):
+        spec(trace=True, headers={"Traceparent": "00-x"})

@@ -22,6 +22,7 @@ from fakes.results import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
 
 from prober.model import Certificate, Measure, Navigation, Outcome, Reason, Step, Verdict
@@ -385,3 +386,46 @@ def test_every_query_in_the_manual_is_one_prometheus_can_read(tmp_path: Path) ->
     file.write_text(json.dumps({"groups": [{"name": "manual", "rules": rules}]}))
     done = subprocess.run(["promtool", "check", "rules", str(file)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def openmetrics(made: Exposition) -> str:
+    return b"".join([*made.render(openmetrics=True), b"# EOF\n"]).decode()
+
+
+def test_openmetrics_says_the_same_by_its_own_parser() -> None:
+    families = list(openmetrics_families(openmetrics(full())))
+    samples = [(s.name, tuple(sorted(s.labels.items())), s.value) for family in families for s in family.samples]
+    assert {(name, labels): value for name, labels, value in samples} == parsed(full())
+    counters = {family.name for family in families if family.type == "counter"}
+    assert counters == {family.name.removesuffix("_total") for family in FAMILIES if family.kind == "counter"}
+
+
+def test_only_openmetrics_shows_the_latest_trace_of_each_bucket_it_fell_into() -> None:
+    made = exposition(HTTP)
+    for trace_id, duration_s in (("aa" * 16, 0.25), ("bb" * 16, 0.2), ("cc" * 16, 60.0)):
+        facts = {"trace_id": trace_id}
+        made.offer(http_result(HTTP, facts=facts, duration_s=duration_s))
+    made.offer(http_result(HTTP))  # one without a trace takes none away
+    (family,) = (f for f in openmetrics_families(openmetrics(made)) if f.name == "prober_check_duration_seconds")
+    shown = {s.labels["le"]: s.exemplar for s in family.samples if s.exemplar}
+    assert {le: (e.labels, e.value, float(e.timestamp)) for le, e in shown.items()} == {
+        "0.3": ({"trace_id": "bb" * 16}, 0.2, STARTED_AT),
+        "+Inf": ({"trace_id": "cc" * 16}, 60.0, STARTED_AT),
+    }
+    assert "trace_id" not in text(made)
+
+
+@given(st.text(min_size=1))
+def test_no_trace_id_breaks_the_line_it_is_in(trace_id: str) -> None:
+    made = exposition(HTTP)
+    made.offer(http_result(HTTP, facts={"trace_id": trace_id}))
+    assert list(openmetrics_families(openmetrics(made)))
+
+
+def test_a_removed_check_leaves_no_trace() -> None:
+    made = exposition(HTTP)
+    made.offer(http_result(HTTP, facts={"trace_id": "aa" * 16}))
+    made.remove("storefront")
+    made.add(HTTP)
+    made.offer(http_result(HTTP))
+    assert "trace_id" not in openmetrics(made)

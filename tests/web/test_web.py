@@ -12,12 +12,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from fakes.remote_write import prometheus
 from fakes.results import Target, http_result
 from fakes.storing import incident
 from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
 
 from prober.clock import MovedClock
@@ -25,6 +29,7 @@ from prober.faults import UserFault
 from prober.model import Condition, Incident, Reason, Verdict
 from prober.sinks.prometheus import Exposition
 from prober.web import Health, Row, View, WebServer, create_app
+from prober.web.formats import wants_openmetrics
 
 CHECK = Target(id="storefront")
 
@@ -93,6 +98,68 @@ def test_the_processs_own_metrics_follow_and_a_name_never_comes_twice(shown: Sho
     assert list(text_string_to_metric_families(body))
     done = subprocess.run(["promtool", "check", "metrics"], input=body, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+PROMETHEUS_ACCEPTS = (
+    "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+    "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+)
+
+
+def test_openmetrics_comes_to_those_who_ask_for_it_with_its_end_and_every_name_once(
+    shown: Shown, client: httpx.Client
+) -> None:
+    Gauge("prober_config_last_reload_successful", "Whether", registry=shown.registry).set(1)
+    Counter("prober_check_runs", "A clash", registry=shown.registry).inc()
+    shown.exposition.offer(http_result(CHECK, facts={"trace_id": "ab" * 16}))
+    answer = client.get("/metrics", headers={"Accept": PROMETHEUS_ACCEPTS})
+    assert answer.headers["content-type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    assert answer.text.endswith("\n# EOF\n")
+    names = [family.name for family in openmetrics_families(answer.text)]
+    assert len(names) == len(set(names))
+    assert {"prober_check_runs", "prober_config_last_reload_successful"} <= set(names)
+    assert f'# {{trace_id="{"ab" * 16}"}} 0.25' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("accept", "wanted"),
+    [
+        ("", False),
+        ("*/*", False),
+        ("text/plain", False),
+        ("text/plain;version=0.0.4, application/openmetrics-text;q=0.5", False),
+        ("application/openmetrics-text; version=0.0.1", False),
+        ("application/openmetrics-text; version=2.0.0", False),
+        ("application/openmetrics-text; q=0", False),
+        ("application/openmetrics-text; q=much", False),
+        ("application/openmetrics-text", True),
+        ('Application/OpenMetrics-Text; Version="1.0.0"; charset=utf-8', True),
+        ("application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;q=0.3", True),
+        (PROMETHEUS_ACCEPTS, True),
+    ],
+)
+def test_openmetrics_is_chosen_by_its_version_and_weight(accept: str, wanted: bool) -> None:
+    assert wants_openmetrics(accept) is wanted
+
+
+def test_a_real_prometheus_scrapes_openmetrics_and_keeps_the_exemplars(
+    shown: Shown, server: WebServer, tmp_path: Path
+) -> None:
+    began = time.time() - 60
+    shown.exposition.offer(http_result(CHECK, facts={"trace_id": "ab" * 16}, at=time.time()))
+    config = (
+        "global: {scrape_interval: 1s}\n"
+        "scrape_configs:\n"
+        "  - job_name: prober\n"
+        "    honor_labels: true\n"
+        f'    static_configs: [{{targets: ["127.0.0.1:{server.port}"]}}]\n'
+    )
+    with prometheus(tmp_path, config) as real:
+        found: list[dict[str, Any]] = []
+        ends = time.monotonic() + 20
+        while not found and time.monotonic() < ends:
+            found = real.exemplars("prober_check_duration_seconds_bucket", began, time.time() + 60)
+    assert [one["labels"] for one in found[:1]] == [{"trace_id": "ab" * 16}]
 
 
 def test_metrics_are_zipped_for_those_who_ask(server: WebServer) -> None:

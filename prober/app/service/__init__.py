@@ -69,10 +69,11 @@ class Service:
         """
         self._loaded, self._host = loaded, host
         config = loaded.config
+        require_sinks(config.sinks)
         exposition = Exposition(config.job, self.region)
         self._egress = Egress(config.selfwatch.egress, self.clock)
         troubles = Troubles(self.clock, lambda: self._egress, lambda: self._alarm.broken())
-        self._outlets = Outlets(loaded)
+        self._outlets = Outlets(loaded, exposition)
         self._flow = Flow(
             exposition,
             troubles,
@@ -116,7 +117,7 @@ class Service:
                 _log.warning("a change that takes effect at the next start", section=name)
         # All that can fail comes first; what follows only puts what was built into its place.
         notifiers(config)
-        require_sinks(config)
+        require_sinks(config.sinks)
         put_in_place = await self._runner.prepare(self._work(loaded))
         open_logs(loaded)
         if config.selfwatch.egress != self._egress.canaries:

@@ -11,6 +11,7 @@ from prober.app.assemble import open_sink
 from prober.config import Loaded
 from prober.model import Result
 from prober.sinks import Sink, SinkSpec
+from prober.sinks.prometheus import Exposition
 
 FLUSH_S = 5.0
 
@@ -18,7 +19,8 @@ FLUSH_S = 5.0
 class Outlets:
     """The sinks and the archive in use; what a reload puts out of use is closed aside."""
 
-    def __init__(self, loaded: Loaded) -> None:
+    def __init__(self, loaded: Loaded, exposition: Exposition) -> None:
+        self._exposition = exposition
         self.archive = _open_archive(loaded)
         self._sinks: dict[str, tuple[SinkSpec, Sink]] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -61,7 +63,7 @@ class Outlets:
             if known is not None and known[0] == spec:
                 self._sinks[name] = before.pop(name)
             else:
-                self._sinks[name] = (spec, open_sink(spec))
+                self._sinks[name] = (spec, open_sink(spec, self._exposition))
         for _, sink in before.values():
             self._close_aside(sink)
 

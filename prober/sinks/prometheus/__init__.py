@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from prober.model import Check, Result, Verdict
 from prober.pace import paced
@@ -75,15 +75,18 @@ class Exposition:
         with self._writing:
             self._lag.observe(seconds)
 
-    def render(self) -> Iterator[bytes]:
-        """The text format 0.0.4 in pieces: families grouped, HELP and TYPE once, those without samples left out."""
+    def render(self, *, openmetrics: bool = False) -> Iterator[bytes]:
+        """The text format 0.0.4 in pieces: families grouped, HELP and TYPE once, those without samples left out.
+
+        Or OpenMetrics 1.0.0 without its end, with traces as exemplars.
+        """
         ledgers = list(self._ledgers.values())
-        for ledger in paced([ledger for ledger in ledgers if not ledger.parts]):
-            with self._writing:
-                ledger.show()
-        seen = [self._lag_lines(), *[part for ledger in ledgers for part in ledger.parts]]
+        self._show(ledgers)
+        seen = [self._lag_lines()]
+        for ledger in ledgers:
+            seen += ledger.parts_with_traces if openmetrics else ledger.parts
         for family in FAMILIES:
-            head = family.head
+            head = family.openmetrics_head if openmetrics else family.head
             for start in range(0, len(seen), _CHUNK):
                 name = family.name
                 piece = b"".join([lines[name] for lines in seen[start : start + _CHUNK] if name in lines])
@@ -91,6 +94,19 @@ class Exposition:
                 if piece:
                     yield head + piece
                     head = b""
+
+    def lines(self) -> Iterator[bytes]:
+        """The sample lines of one check after another, without HELP and TYPE; not in the order of the text format."""
+        ledgers = list(self._ledgers.values())
+        self._show(ledgers)
+        for ledger in ledgers:
+            yield b"".join([lines for part in ledger.parts for lines in part.values()])
+
+    def _show(self, ledgers: Iterable[Ledger]) -> None:
+        """Make the lines of checks that never ran."""
+        for ledger in paced([ledger for ledger in ledgers if not ledger.parts]):
+            with self._writing:
+                ledger.show()
 
     def _lag_lines(self) -> Mapping[str, bytes]:
         # Ten lines of one series: not worth formatting for every run, as those of the checks are.

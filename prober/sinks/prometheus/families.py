@@ -25,9 +25,18 @@ class Family:
 
     @property
     def head(self) -> bytes:
-        """The HELP and TYPE lines."""
-        text = self.help.replace("\\", r"\\").replace("\n", r"\n")
-        return f"# HELP {self.name} {text}\n# TYPE {self.name} {self.kind}\n".encode()
+        """The HELP and TYPE lines of the text format."""
+        return f"# HELP {self.name} {self._help}\n# TYPE {self.name} {self.kind}\n".encode()
+
+    @property
+    def openmetrics_head(self) -> bytes:
+        """The same of OpenMetrics, where a counter's family is called without ``_total``."""
+        name, text = self.name.removesuffix("_total"), self._help.replace('"', r"\"")
+        return f"# HELP {name} {text}\n# TYPE {name} {self.kind}\n".encode()
+
+    @property
+    def _help(self) -> str:
+        return self.help.replace("\\", r"\\").replace("\n", r"\n")
 
 
 PROBE_LABELS = ("job", "instance", "check", "region")

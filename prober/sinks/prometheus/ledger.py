@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from itertools import accumulate
 
+from prober.journey.tracing import recorded_trace
 from prober.model import Check, Reason, Result, Verdict
 from prober.sinks.prometheus.families import DURATION_BUCKETS_S
 from prober.sinks.prometheus.samples import (
@@ -21,29 +22,46 @@ from prober.sinks.prometheus.text import Lines, join_labels, number
 
 UNKNOWN_RUNS_SHOWN = 2  # unknown runs in a row after which the last figures would pretend to be current
 
+DURATIONS = "prober_check_duration_seconds"
+
 _STATES = {Verdict.UP: 0, Verdict.DEGRADED: 1, Verdict.DOWN: 2, Verdict.UNKNOWN: 3}
 
 
 class Histogram:
     """A classic histogram: counts by upper bound in seconds, their sum and number."""
 
-    __slots__ = ("_bounds", "_counts", "_form", "_sum")
+    __slots__ = ("_bounds", "_counts", "_examples", "_form", "_sum")
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         self._bounds = bounds
         self._form = _form(bounds)
         self._counts = [0] * (len(bounds) + 1)
         self._sum = 0.0
+        self._examples: Mapping[int, str] = {}
 
-    def observe(self, value: float) -> None:
-        self._counts[bisect_left(self._bounds, value)] += 1
+    def observe(self, value: float, example: str = "") -> None:
+        bucket = bisect_left(self._bounds, value)
+        self._counts[bucket] += 1
         self._sum += value
+        if example:
+            self._examples = {**self._examples, bucket: example}  # whole, since a scrape may come at any time
 
     def lines(self, family: str, labels: str) -> bytes:
         """Its lines; ``labels`` are those that all of them have."""
         at = (family, labels)
         buckets = [part for total in accumulate(self._counts) for part in (family, labels, total)]
         return (self._form % (*buckets, *at, number(self._sum), *at, buckets[-1])).encode()
+
+    def marked(self, lines: bytes) -> bytes:
+        """``lines`` with the latest example of each bucket that has one, as OpenMetrics writes exemplars."""
+        each = lines.decode().split("\n")
+        for bucket, example in self._examples.items():
+            each[bucket] += example
+        return "\n".join(each).encode()
+
+    @property
+    def has_examples(self) -> bool:
+        return bool(self._examples)
 
 
 @lru_cache(maxsize=8)
@@ -84,6 +102,16 @@ class Ledger:
         """
         return self._parts
 
+    @property
+    def parts_with_traces(self) -> tuple[Mapping[str, bytes], ...]:
+        """The same, with the traces of runs beside the buckets they fell into."""
+        if not self._durations.has_examples:
+            return self._parts
+        return tuple(self._marked(part) if DURATIONS in part else part for part in self._parts)
+
+    def _marked(self, part: Mapping[str, bytes]) -> Mapping[str, bytes]:
+        return {**part, DURATIONS: self._durations.marked(part[DURATIONS])}
+
     def change(self, check: Check) -> None:
         """Show another version of the same check: what was measured of the one before goes."""
         self.check = check
@@ -118,7 +146,7 @@ class Ledger:
                 self._measured = {}
         else:
             self._unknown_runs = 0
-            self._durations.observe(result.duration_s)
+            self._durations.observe(result.duration_s, _example(result))
             self._measured = self._measured_by(result)
         self._counted = self._count_lines()
         if unknown_before is not (self._unknown_runs > 0) or not self._own:
@@ -155,7 +183,7 @@ class Ledger:
         labels = self._own_labels
         counts = [f"prober_check_runs_total{{{labels},{_ended(*key)}}} {count}\n" for key, count in self._runs.items()]
         lines = {
-            "prober_check_duration_seconds": self._durations.lines("prober_check_duration_seconds", labels),
+            DURATIONS: self._durations.lines(DURATIONS, labels),
             "prober_check_runs_total": "".join(counts).encode(),
         }
         if self._last_run_at is not None:
@@ -194,3 +222,8 @@ class Ledger:
 @lru_cache(maxsize=512)
 def _ended(verdict: Verdict, reason: Reason) -> str:
     return f'verdict="{verdict.value}",reason="{reason.value}"'
+
+
+def _example(result: Result) -> str:
+    trace_id = recorded_trace(result.observation.facts)
+    return f' # {{trace_id="{trace_id}"}} {number(result.duration_s)} {number(result.started_at)}' if trace_id else ""
