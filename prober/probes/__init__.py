@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 KINDS = {
     "http": "prober.probes.http",
     "tcp": "prober.probes.tcp",
+    "dns": "prober.probes.dns",
+    "icmp": "prober.probes.icmp",
+    "grpc": "prober.probes.grpc",
     "browser": "prober.probes.browser",
     "api": "prober.probes.api",
     "pytest": "prober.probes.browser.pytests",
