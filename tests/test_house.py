@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "prober"
 SHELVES = ("probes", "notify", "sinks")
 ROWS = [
+    ("values",),
     ("model", "clock", "secret", "log"),
     ("faults",),
     ("net",),

@@ -91,8 +91,9 @@ def exposition(result: Result) -> bytes:
 
 def _verified(result: Result) -> bool:
     settings = getattr(getattr(result.check, "module", None), "tls_config", None)
-    spoken = "tls_version" in result.observation.facts
-    return spoken and settings is not None and not settings.insecure_skip_verify
+    failure = result.observation.failure
+    accepted = failure is None or not failure.reason.value.startswith("tls_")
+    return accepted and settings is not None and not settings.insecure_skip_verify
 
 
 def _fill_phases(kind: str, found: dict[str, list[tuple[str, str]]], result: Result) -> None:
