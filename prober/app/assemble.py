@@ -54,13 +54,14 @@ async def open_engine(
     *,
     artifacts: Path | None,
     stalled_since: Callable[[float], float] = lambda _: 0.0,
+    shelf: Mapping[str, str] = KINDS,
 ) -> AsyncIterator[Engine]:
-    """An engine that can run ``kinds``; what they need between runs is opened here and closed at the end."""
+    """An engine that can run ``kinds`` of ``shelf``; what they need between runs is opened here, closed at the end."""
     async with AsyncExitStack() as stack:
         prepare()
         net = Net()
         stack.push_async_callback(net.close)
-        probes, starters = await _open_probes(stack, loaded.config, loaded.base, kinds, environ)
+        probes, starters = await _open_probes(stack, loaded, {kind: shelf[kind] for kind in kinds}, environ)
         yield Engine(
             region,
             probes,
@@ -79,13 +80,14 @@ def _caps(config: Config) -> Mapping[str, int]:
 
 
 async def _open_probes(
-    stack: AsyncExitStack, config: Config, base: Path, kinds: Iterable[str], environ: Mapping[str, str]
+    stack: AsyncExitStack, loaded: Loaded, kinds: Mapping[str, str], environ: Mapping[str, str]
 ) -> tuple[dict[str, Probe], dict[str, Starter]]:
+    config, base = loaded.config, loaded.base
     curl: Curl | None = None
     probes: dict[str, Probe] = {}
     starters: dict[str, Starter] = {}
-    for kind in sorted(set(kinds)):
-        module = import_module(KINDS[kind])
+    for kind, name in sorted(kinds.items()):
+        module = import_module(name)
         if hasattr(module, "open_probe"):
             # A browser has slots of its own; the other kinds with workers are told their cap.
             sized = {"slots": config.concurrency[kind]} if kind in config.concurrency else {}

@@ -48,6 +48,8 @@ class ServeOptions:
     shard: str | None = None
     """I/N or auto/N."""
     listen: str | None = None
+    blackbox_config: Path | None = None
+    """The modules file that ``/probe`` probes by."""
     on_started: Callable[[Started], None] = lambda _: None
     on_result: Callable[[Result], None] = lambda _: None
 
@@ -73,7 +75,7 @@ async def serve_until_told(path: Path, options: ServeOptions) -> None:
     open_logs(loaded)
     raise_descriptor_limit()
     sys.setswitchinterval(SWITCH_S)
-    service = Service(place, options.environ, SystemClock(), options.on_result)
+    service = Service(place, options.environ, SystemClock(), options.on_result, options.blackbox_config)
     told, reload = asyncio.Event(), asyncio.Event()
     _listen_to_signals(told, reload)
     try:
@@ -122,7 +124,7 @@ async def _reload_when_changed(
     path: Path, loaded: Loaded, options: ServeOptions, service: Service, asked: asyncio.Event
 ) -> None:
     """Load anew on SIGHUP, and when a file the configuration rests on looks different."""
-    digest, files = loaded.digest, _watched(path, loaded)
+    digest, files = loaded.digest, _watched(path, loaded, service)
     look = _look(files)
     while True:
         try:
@@ -136,6 +138,7 @@ async def _reload_when_changed(
         try:
             fresh = await asyncio.to_thread(load, path, options.environ, lenient=False)
             choose_region(fresh.config.regions, service.region, {}, first=False)
+            await service.reload_modules()
             if fresh.digest != digest:
                 await service.reload(fresh)
             service.confirm_reload()
@@ -148,14 +151,15 @@ async def _reload_when_changed(
             service.refuse_reload()
             _log.error("reload failed, the old configuration goes on", exc_info=error)
             continue
-        digest, files = fresh.digest, _watched(path, fresh)
+        digest, files = fresh.digest, _watched(path, fresh, service)
         look = _look(files)
 
 
-def _watched(path: Path, loaded: Loaded) -> list[Path]:
+def _watched(path: Path, loaded: Loaded, service: Service) -> list[Path]:
     """The files a configuration rests on. Asking ten thousand checks takes 70 ms, so it is asked once."""
     journeys = {getattr(check, "journey", "").partition("::")[0] for check in loaded.config.checks}
-    return [path, *loaded.files, *(loaded.base / name for name in sorted(journeys) if name)]
+    modules = service.modules_file(loaded)
+    return [path, *loaded.files, *(loaded.base / name for name in sorted(journeys) if name), *filter(None, [modules])]
 
 
 def _look(files: Iterable[Path]) -> tuple[object, ...]:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import click
 
 from prober import __version__
+from prober.cli.imports import import_
 from prober.cli.incidents import ack, incidents, maintenance, silence
 from prober.cli.notices import notify, outbox
 from prober.cli.options import config_file, config_option, load_config, out_option, region_option, warn
@@ -112,7 +113,16 @@ def run(targets: tuple[str, ...], config_path: Path | None, **options: Any) -> N
     envvar="PROBER_SHARD",
     help="Run the I-th of N parts of the checks, from 0; auto/N takes I from the host's name, as of a StatefulSet.",
 )
-def serve(config_path: Path | None, region: str | None, listen: str | None, shard: str | None) -> None:
+@click.option(
+    "--blackbox-config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    envvar="PROBER_BLACKBOX_CONFIG",
+    help="Modules of blackbox_exporter that /probe probes by, over web.blackbox_config.",
+)
+def serve(
+    config_path: Path | None, region: str | None, listen: str | None, shard: str | None, blackbox_config: Path | None
+) -> None:
     """Run checks on their schedule, with metrics and alerts.
 
     Several regions in the file need one to be chosen, by --region or PROBER_REGION.
@@ -122,7 +132,12 @@ def serve(config_path: Path | None, region: str | None, listen: str | None, shar
     from prober.app import serve as serving
 
     path = config_file(config_path)
-    serving.serve(path, serving.ServeOptions(region=region, shard=shard, listen=listen, environ=os.environ))
+    serving.serve(
+        path,
+        serving.ServeOptions(
+            region=region, shard=shard, listen=listen, environ=os.environ, blackbox_config=blackbox_config
+        ),
+    )
 
 
 @cli.command()
@@ -139,6 +154,10 @@ def validate(path: Path | None, config_path: Path | None, strict: bool, cost: bo
     source = config_file(path or config_path)
     loaded = load_config(source, lenient=not strict, needed=True)
     warn(source, loaded.warnings)
+    if modules := loaded.config.web.blackbox_config:
+        from prober.blackbox import read_modules
+
+        read_modules(loaded.base / modules)
     kinds = sorted({check.kind for check in loaded.config.checks})
     count, unset = len(loaded.config.checks), sum(map(len, loaded.unresolved.values()))
     but = f", but {unset} not set here: serve would refuse it" if unset else ""
@@ -224,7 +243,7 @@ def show(wanted: str, config_path: Path | None, artifacts: Path | None, host: st
     sys.exit(show_files(artifacts or loaded.base / loaded.config.artifacts.dir, wanted, host, port))
 
 
-for command in (incidents, ack, silence, maintenance, outbox, notify, render):
+for command in (incidents, ack, silence, maintenance, outbox, notify, render, import_):
     cli.add_command(command)
 
 

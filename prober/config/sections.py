@@ -17,7 +17,7 @@ from prober.probes.browser.spec import BrowserSettings
 from prober.secret import Secret
 from prober.sinks import SinkSpec
 
-CAPS = {"http": 500, "tcp": 500, "api": 4, "pytest": 1}
+CAPS = {"http": 500, "tcp": 500, "dns": 500, "icmp": 500, "grpc": 500, "api": 4, "pytest": 1}
 
 
 def parse_listen(text: str) -> tuple[str, int]:
@@ -123,6 +123,11 @@ class Web(Strict):
     """host:port to listen on."""
     public_url: Annotated[str, AfterValidator(_checked_url)] | None = None
     """Where people reach the web side, such as https://status.example; alerts link to the evidence there."""
+    blackbox_config: Annotated[str, Field(min_length=1)] | None = None
+    """A file of blackbox_exporter's modules, relative to this file: /probe then probes by them, as that does. Whoever
+    reaches the web side can have anything probed but link-local and metadata addresses."""
+    blackbox_timeout_offset: Annotated[Duration, Field(ge=0, le=60)] = 0.5
+    """How much sooner than Prometheus' scrape timeout a probe by /probe ends."""
 
     @property
     def host(self) -> str:
@@ -219,8 +224,8 @@ class Config(Strict):
     heartbeat: Heartbeat | None = None
     """A dead man's switch elsewhere that is called while this prober is healthy."""
     concurrency: dict[str, Annotated[int, Field(ge=1, le=10_000)]] = {}
-    """How many checks of a kind run at once: http 500, tcp 500, api 4, pytest 1 by default. Browsers have
-    ``browser: slots``."""
+    """How many checks of a kind run at once: http, tcp, dns, icmp and grpc 500 each, api 4, pytest 1 by default.
+    Browsers have ``browser: slots``."""
     artifacts: Artifacts = Artifacts()
     """The evidence of failed runs."""
     logs: Logs = Logs()

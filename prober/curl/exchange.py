@@ -87,6 +87,8 @@ class Exchange:
     body: bytes | None = None
     certificates: tuple[Certificate, ...] = ()
     failure: Failure | None = None
+    trailers: tuple[tuple[str, str], ...] = ()
+    """Fields that came after the body."""
     duration_s: float = field(init=False)
     """The sum of the phases."""
 

@@ -28,6 +28,7 @@ class Trail:
         self._hops: list[Hop] = []
         self._facts: dict[str, Any] = {}
         self._headers: Headers = ()
+        self._trailers: Headers = ()
         self._body: bytes | None = None
         self._certificates: tuple[Certificate, ...] = ()
 
@@ -35,14 +36,15 @@ class Trail:
         """Add a hop that never got as far as dialling."""
         self._hops.append(Hop(ask.shown, None, None, phases))
         self._facts = {"ssl": ask.secure, "url": self._hops[-1].url}
-        self._headers, self._body, self._certificates = (), None, ()
+        self._headers, self._trailers, self._body, self._certificates = (), (), None, ()
 
     def add(self, ask: Ask, transfer: Transfer, reading: Reading, address: str, resolve_s: float) -> Headers:
         """Add a hop that was dialled, and return its header fields."""
         phases = _phases(ask, reading, resolve_s)
         seen_at = reading.address or address
         self._hops.append(Hop(ask.shown, transfer.status, seen_at or None, phases))
-        self._headers = _fields(transfer)
+        self._headers = _fields(transfer.fields)
+        self._trailers = _fields(transfer.trailers)
         self._body = bytes(transfer.body) if transfer.ended else None
         self._certificates = tuple(filter(None, map(read_certificate, reading.chain)))
         self._facts = _facts(ask, transfer, reading, seen_at, dict(self._headers))
@@ -66,6 +68,7 @@ class Trail:
             self._body,
             self._certificates,
             failure,
+            self._trailers,
         )
 
 
@@ -97,8 +100,8 @@ def _phases(ask: Ask, reading: Reading, resolve_s: float) -> dict[str, float]:
     return phases
 
 
-def _fields(transfer: Transfer) -> Headers:
-    return tuple([_field(line) if len(line) <= _LINE_KEPT else _field.__wrapped__(line) for line in transfer.fields])
+def _fields(lines: list[bytes]) -> Headers:
+    return tuple([_field(line) if len(line) <= _LINE_KEPT else _field.__wrapped__(line) for line in lines])
 
 
 @lru_cache(maxsize=4096)

@@ -53,6 +53,7 @@ class Transfer:
     read_bytes: int
     status: int | None = None
     fields: list[bytes] = field(default_factory=list)
+    trailers: list[bytes] = field(default_factory=list)
     ended: bool = False
     """Whether the last header is complete."""
     answers: int = 0
@@ -83,6 +84,8 @@ class Transfer:
             self.fields.append(line)
             if line[:17].lower() == b"content-encoding:":
                 return self._note_encoding(line)
+        else:
+            self.trailers.append(line)
         return None
 
     def on_body(self, chunk: bytes) -> int | None:
@@ -133,6 +136,7 @@ class Transfer:
             return self._refuse(f"no status line: {line[:64]!r}")
         self.status = int(match[1])
         self.fields.clear()
+        self.trailers.clear()
         self.ended = self.encoded = False
         if self.status == 101:
             return self._refuse("101 Switching Protocols, which nobody asked for")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from prober.judge.expect import Bound, BrowserExpect, CertificateRule, Expect, HttpExpect, TlsExpect
+from prober.judge.records import DnsExpect, RecordRule
 from prober.judge.texts import HeaderRule, JsonRule, TextRule
 from prober.model import Judgement, Observation, Reason, Verdict
 
@@ -10,10 +11,12 @@ __all__ = [
     "Bound",
     "BrowserExpect",
     "CertificateRule",
+    "DnsExpect",
     "Expect",
     "HeaderRule",
     "HttpExpect",
     "JsonRule",
+    "RecordRule",
     "TextRule",
     "TlsExpect",
     "judge",

@@ -116,12 +116,13 @@ def _text_outcomes(name: str, rule: TextRule, text: bytes, reason: Reason) -> It
     for part in rule.not_contains:
         yield outcome(name, part.encode() not in text, reason, f"not to contain {part!r}", shown)
     for pattern in rule.matches:
-        yield outcome(name, _search(pattern, text), reason, f"to match {pattern!r}", shown)
+        yield outcome(name, search(pattern, text), reason, f"to match {pattern!r}", shown)
     for pattern in rule.not_matches:
-        yield outcome(name, not _search(pattern, text), reason, f"not to match {pattern!r}", shown)
+        yield outcome(name, not search(pattern, text), reason, f"not to match {pattern!r}", shown)
 
 
-def _search(pattern: str, text: bytes) -> bool:
+def search(pattern: str, text: bytes) -> bool:
+    """Whether the RE2 ``pattern`` is found anywhere in ``text``."""
     # RE2 reads UTF-8; bytes that are none would otherwise end the search early.
     return _pattern(pattern).search(text.decode("utf-8", "replace")) is not None
 

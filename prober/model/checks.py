@@ -63,7 +63,7 @@ class Check(Strict):
     id: Identifier
     """Stable name of the check: history, counters and incidents hang on it. Letters, digits, dot, dash, underscore."""
     kind: str
-    """What the check speaks: http, tcp, browser, api or pytest."""
+    """What the check speaks: http, tcp, dns, icmp, grpc, browser, api or pytest."""
     title: str | None = None
     """A name for people; the id is shown where it is missing."""
     interval: Annotated[Duration, Field(ge=0.1, le=30 * 86_400)] = 30.0

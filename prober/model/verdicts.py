@@ -60,6 +60,7 @@ class Reason(StrEnum):
     BODY = "body"
     JSON = "json"
     DIALOGUE = "dialogue"
+    ANSWER = "answer"
     LATENCY = "latency"
     BUDGET = "budget"
     # journeys

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 _BUILT_IN = {
     "http": "prober.probes.http",
     "tcp": "prober.probes.tcp",
+    "dns": "prober.probes.dns",
+    "icmp": "prober.probes.icmp",
+    "grpc": "prober.probes.grpc",
     "browser": "prober.probes.browser",
     "api": "prober.probes.api",
     "pytest": "prober.probes.browser.pytests",

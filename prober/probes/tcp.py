@@ -21,13 +21,12 @@ from prober.net import (
     Knock,
     Stream,
     TlsOptions,
-    ascii_host,
     dial,
     failed_connect,
     failed_verification,
     guard,
-    joined,
     literal,
+    shown_place,
     tls_context,
 )
 from prober.probes import Context, Flight
@@ -42,16 +41,6 @@ _LATE = {
     "tls": (Reason.TLS_TIMEOUT, "TLS handshake not finished"),
     "dialogue": (Reason.TIMEOUT, "dialogue not finished"),
 }
-
-
-def _check_address(text: str) -> str:
-    host, colon, port = text.strip().rpartition(":")
-    bracketed = host.startswith("[") and host.endswith("]")
-    if not colon or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65536:
-        raise ValueError('expected "host:port" or "[ipv6]:port", with a port from 1 to 65535')
-    if ":" in host and not bracketed:
-        raise ValueError('an IPv6 address needs brackets: "[::1]:443"')
-    return joined(ascii_host(host[1:-1] if bracketed else host), int(port))
 
 
 def _check_hex(text: Secret) -> Secret:
@@ -102,7 +91,7 @@ class Turn(Strict):
         if self.expect is not None:
             at = heard.find(self.expect.encode())
             return None if at < 0 else at + len(self.expect.encode())
-        found = _pattern(self.matches or "").search(heard)
+        found = pattern_of(self.matches or "").search(heard)
         return found.end() if found else None
 
 
@@ -111,7 +100,7 @@ class Spec(Check):
 
     kind: Literal["tcp"] = "tcp"
     """tcp"""
-    address: Annotated[str, AfterValidator(_check_address)]
+    address: Annotated[str, AfterValidator(shown_place)]
     """``host:port`` or ``[ipv6]:port``."""
     tls: bool | TlsOptions = False
     """true speaks TLS from the start; a mapping says how."""
@@ -131,10 +120,14 @@ class Spec(Check):
 
 async def probe(check: Spec, ctx: Context) -> Observation:
     """Run ``check`` once, within ``ctx.deadline``. Raises nothing but CancelledError."""
-    run = _Run(check, ctx)
+    return await conduct(Run(check, ctx))
+
+
+async def conduct(run: Run) -> Observation:
+    """Let ``run`` go its way, within its deadline. Raises nothing but CancelledError."""
     failure = None
     try:
-        async with asyncio.timeout(ctx.remaining_s()):
+        async with asyncio.timeout(run.ctx.remaining_s()):
             await run.go()
     except ProbeError as error:
         failure = Failure(error.reason, error.message)
@@ -191,12 +184,12 @@ def _knocked(check: Spec, ctx: Context, knock: Knock) -> Observation:
     return Observation(knock.connect_s, phases, facts, failure)
 
 
-class _Run:
+class Run:
     """One run: the phase it is in, and what it has seen."""
 
     def __init__(self, check: Spec, ctx: Context) -> None:
         self._check = check
-        self._ctx = ctx
+        self.ctx = ctx
         self._options = check.tls if isinstance(check.tls, TlsOptions) else TlsOptions() if check.tls else None
         host, _, port = check.address.rpartition(":")
         self._host = host.strip("[]")
@@ -207,25 +200,22 @@ class _Run:
         self._addresses: tuple[str, ...] = ()
         self._address: str | None = None
         self._stream: Stream | None = None
-        self._heard_bytes = 0
+        self.heard_bytes = 0
 
     async def go(self) -> None:
         """Go through the phases. Raises ProbeError, OSError, TimeoutError."""
         context = tls_context(self._options) if self._options else None
         with self._timed("resolve"):
-            found = await self._ctx.net.resolve(self._host, self._check.ip, self._ctx.deadline, self._ctx.clock)
-            self._addresses = found.addresses
-            for address in found.addresses:
-                guard(address, allow_link_local=self._check.allow_link_local, after_public=False)
+            self._addresses = await self.resolve(self._host)
         with self._timed("connect"):
             connection, self._address = await dial(self._addresses, self._port)
             self._stream = stream = Stream(connection)
         if self._options and context:
             with self._timed("tls"):
                 await stream.secure(context, self._options.server_name or self._host)
-        if self._check.dialogue:
+        if self.talks:
             with self._timed("dialogue"):
-                await self._talk(stream)
+                await self.talk(stream)
 
     def late(self) -> Failure:
         """What running out of time means in the phase it happened in."""
@@ -254,8 +244,8 @@ class _Run:
         spoken = self._stream.spoken if self._stream else None
         if spoken:
             facts |= {"tls_version": spoken[0], "tls_cipher": spoken[1]}
-        if self._check.dialogue:
-            facts["received_bytes"] = self._heard_bytes
+        if self.talks:
+            facts["received_bytes"] = self.heard_bytes
         return Observation(
             duration_s=sum(self._phases.values()),
             phases=self._phases,
@@ -268,7 +258,20 @@ class _Run:
         if self._stream:
             self._stream.close()
 
-    async def _talk(self, stream: Stream) -> None:
+    @property
+    def talks(self) -> bool:
+        """Whether there is a dialogue."""
+        return bool(self._check.dialogue)
+
+    async def resolve(self, host: str) -> tuple[str, ...]:
+        """The addresses to try, all of which may be dialled. Raises ProbeError."""
+        found = await self.ctx.net.resolve(host, self._check.ip, self.ctx.deadline, self.ctx.clock)
+        for address in found.addresses:
+            guard(address, allow_link_local=self._check.allow_link_local, after_public=False)
+        return found.addresses
+
+    async def talk(self, stream: Stream) -> None:
+        """Hold the dialogue. Raises ProbeError, OSError."""
         heard = b""
         for number, turn in enumerate(self._check.dialogue, 1):
             if turn.said:
@@ -287,11 +290,11 @@ class _Run:
             piece = await stream.receive()
             if not piece:
                 raise self._unheard(turn, number, heard, "closed the connection")
-            self._heard_bytes += len(piece)
+            self.heard_bytes += len(piece)
             heard += piece
 
     def _unheard(self, turn: Turn, number: int, heard: bytes, why: str) -> ProbeError:
-        if not self._heard_bytes:
+        if not self.heard_bytes:
             return ProbeError(Reason.CLOSED_EARLY, f"{self._check.address}: {why} without a word")
         words = f"turn {number}: expected {turn.wanted}, heard {heard[:SHOWN]!r}{'…' if len(heard) > SHOWN else ''}"
         return ProbeError(Reason.DIALOGUE, f"{self._check.address} {why}; {words}")
@@ -299,15 +302,15 @@ class _Run:
     @contextmanager
     def _timed(self, phase: str) -> Iterator[None]:
         self._phase = phase
-        start = self._ctx.clock.monotonic()
+        start = self.ctx.clock.monotonic()
         try:
             yield
         finally:
-            self._phases[phase] = self._ctx.clock.monotonic() - start
+            self._phases[phase] = self.ctx.clock.monotonic() - start
 
 
 @lru_cache(maxsize=1024)
-def _pattern(text: str) -> Any:
+def pattern_of(text: str) -> Any:
     """RE2 over bytes: a peer need not speak UTF-8."""
     options = re2.Options()
     options.log_errors = False

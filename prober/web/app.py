@@ -23,6 +23,7 @@ from prober.web.artifacts import artifacts
 from prober.web.formats import OPENMETRICS, wants_openmetrics
 from prober.web.incidents import incident_page
 from prober.web.pages import templates
+from prober.web.probe import probe_page
 from prober.web.view import Health, Row, View
 
 REFRESH_S = 10
@@ -45,6 +46,7 @@ def create_app(view: View) -> Starlette:
         routes=[
             Route("/", _status_page(view)),
             Route("/metrics", _metrics(view)),
+            Route("/probe", probe_page(view.probe)),
             Route("/healthz", _health(view.healthy)),
             Route("/readyz", _health(view.ready)),
             Route("/artifacts/{identity}", artifacts(view.artifact)),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry
 
+from prober.blackbox.answer import Reply
 from prober.clock import Clock, SystemClock
 from prober.model import Incident, Reason, Verdict
 from prober.sinks.prometheus import Exposition
@@ -90,3 +92,6 @@ class View:
     """What is not finished, as of a few seconds ago."""
     replies: Replies | None = None
     """None where no links are sent. Unlike the others these may take a moment, and have threads of their own."""
+    probe: Callable[[Mapping[str, str], str | None], Future[Reply]] | None = None
+    """Answers ``/probe``, given its query and Prometheus' header of the timeout; None where that is not configured.
+    It is told to who measures, so that the answer comes when it comes."""

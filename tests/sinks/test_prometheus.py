@@ -37,6 +37,10 @@ DOCS = Path(__file__).parent.parent.parent / "docs" / "metrics.md"
 HTTP = Target(id="storefront", timeout="5s")
 TCP = Target(id="api-port", kind="tcp", url="[::1]:8000")
 BROWSER = Target(id="purchase", kind="browser", url="checks/purchase.py", interval="5m", timeout="1m")
+DIALOGUE = Target(id="ssh", kind="tcp", url="gate:22")
+ZONE = Target(id="zone", kind="dns", url="192.0.2.53:53/example.com.")
+PING = Target(id="ping", kind="icmp", url="gate")
+HEALTH = Target(id="health", kind="grpc", url="rpc:443/shop")
 CRON = Target(id="weekly", kind="api", url="checks/weekly.py", schedule="0 7 * * MON-FRI")
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -74,9 +78,15 @@ def values(made: Exposition, name: str, *keys: str) -> dict[Any, float]:
 
 def full() -> Exposition:
     """One check of each kind with everything that can be seen of it."""
-    made = exposition(HTTP, TCP, BROWSER, CRON)
+    made = exposition(HTTP, TCP, DIALOGUE, ZONE, PING, HEALTH, BROWSER, CRON)
     made.offer(http_result(HTTP))
     made.offer(tcp_result(TCP))
+    made.offer(result(DIALOGUE, facts={"failed_due_to_bytes": False, "expect_info": {"version": "2.0"}}))
+    counts = {"answer_count": 1, "authority_count": 2, "additional_count": 3, "query_succeeded": True, "serial": 1000}
+    made.offer(result(ZONE, phases={"resolve": 0.0, "connect": 0.001, "request": 0.02}, facts=counts))
+    made.offer(result(PING, phases={"resolve": 0.0, "setup": 0.001, "rtt": 0.01}, facts={"hop_limit": 57}))
+    serving = {"ssl": True, "grpc_status": 0, "serving_status": "SERVING"}
+    made.offer(result(HEALTH, phases={"resolve": 0.001, "connect": 0.25, "processing": 0.5}, facts=serving))
     made.offer(browser_result(BROWSER))
     made.offer(result(CRON, Verdict.DOWN, Reason.STEP, steps=(Step("Ask", Verdict.DOWN, 0.5),)))
     made.set_state("storefront", Verdict.UP, 0)
@@ -188,7 +198,7 @@ def test_a_check_on_a_calendar_has_no_interval() -> None:
 
 def test_a_removed_check_is_gone_at_once_and_a_late_result_does_not_bring_it_back() -> None:
     made = full()
-    for check in (HTTP, TCP, BROWSER, CRON):
+    for check in (HTTP, TCP, DIALOGUE, ZONE, PING, HEALTH, BROWSER, CRON):
         made.remove(check.id)
     for late in (http_result(HTTP), tcp_result(TCP), browser_result(BROWSER)):
         made.offer(late)

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from prober.app.alarm import Alarm, notifiers
 from prober.app.assemble import open_logs, require_sinks
@@ -14,6 +15,7 @@ from prober.app.running import Runner, Workload
 from prober.app.running.here import Here
 from prober.app.running.spread import Spread
 from prober.app.service.flow import Flow
+from prober.app.service.on_demand import OnDemand, open_on_demand
 from prober.app.service.outlets import FLUSH_S, Outlets
 from prober.app.service.view import Sight
 from prober.app.targets import Place
@@ -45,8 +47,11 @@ class Service:
     environ: Mapping[str, str]
     clock: Clock
     on_result: Callable[[Result], None]
+    blackbox_config: Path | None = None
+    """A modules file over the configuration's own."""
     checks: tuple[Check, ...] = ()
     _started: bool = False
+    _on_demand: OnDemand | None = None
     _heartbeat: Heartbeat | None = None
     _heartbeat_task: asyncio.Task[None] | None = None
     _ending: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -91,9 +96,15 @@ class Service:
         self._sight = Sight(
             self.region, self.clock, self._flow, self._alarm, self._runner, lambda: self.checks, lambda: self._started
         )
-        self._web = WebServer(create_app(self._sight.view(self._metrics())), host, port)
+        view = self._sight.view(self._metrics())
+        self._on_demand = await self._open_on_demand(loaded)
+        if self._on_demand is not None:
+            view = replace(view, probe=self._on_demand.ask)
+        self._web = WebServer(create_app(view), host, port)
         self._web.start()
         self._ending.callback(self._web.stop, FLUSH_S)
+        if self._on_demand is not None:  # before the web's end, which waits for answers that this loop gives
+            self._ending.push_async_callback(self._on_demand.close)
         put_in_place = await self._runner.prepare(self._work(loaded))
         self._started = True
         self._calendar = keep_tidy(lambda: self._loaded, lambda: self._outlets.archive, self._alarm, self.clock)
@@ -128,6 +139,16 @@ class Service:
         self._reloads.digest, self._reloads.successful = loaded.digest, True
         self._reloads.succeeded_at = self.clock.wall()
         _log.info("reloaded", checks=len(self.checks), digest=loaded.digest[:16])
+
+    async def reload_modules(self) -> None:
+        """Go on with what the modules file says now. Raises ConfigFault."""
+        if self._on_demand is not None:
+            await self._on_demand.reload()
+
+    def modules_file(self, loaded: Loaded) -> Path | None:
+        """The file that ``/probe`` goes by; None where there is no such page."""
+        name = loaded.config.web.blackbox_config
+        return self.blackbox_config or (loaded.base / name if name else None)
 
     def refuse_reload(self) -> None:
         """The configuration on disk cannot be used; what runs goes on."""
@@ -168,6 +189,13 @@ class Service:
         if count == 1:
             return Here(self.region, self.clock, self.environ, self._flow)
         return Spread(count, self.region, self.clock, self.environ, self._flow, loaded)
+
+    async def _open_on_demand(self, loaded: Loaded) -> OnDemand | None:
+        path = self.modules_file(loaded)
+        if path is None:
+            return None
+        opened = open_on_demand(path, loaded, self.region, self.clock, self.environ)
+        return await self._ending.enter_async_context(opened)
 
     def _work(self, loaded: Loaded) -> Workload:
         """What runs here; of the regions' slots, which interleave, this one's."""

@@ -10,6 +10,9 @@ from typing import Literal
 
 PHASES = ("resolve", "connect", "tls", "processing", "transfer")
 TCP_PHASES = ("resolve", "connect", "tls", "dialogue")
+DNS_PHASES = ("resolve", "connect", "tls", "request")
+ICMP_PHASES = ("resolve", "setup", "rtt")
+GRPC_PHASES = ("resolve", "check")
 DURATION_BUCKETS_S = (0.05, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 LAG_BUCKETS_S = (0.001, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0)
 
@@ -53,6 +56,8 @@ PROBE_FAMILIES = (
         "Specifies the hash of IP address. It's useful to detect if the IP address changes.",
     ),
     Family("probe_failed_due_to_regex", "Indicates if probe failed due to regex"),
+    Family("probe_failed_due_to_bytes", "Indicates if probe failed due to unexpected bytes"),
+    Family("probe_expect_info", "Explicit content matched", ("...",)),
     Family("probe_http_duration_seconds", "Duration of http request by phase, summed over all redirects", ("phase",)),
     Family("probe_http_status_code", "Response HTTP status code"),
     Family("probe_http_version", "Returns the version of HTTP of the probe response"),
@@ -70,6 +75,18 @@ PROBE_FAMILIES = (
     Family("probe_tls_version_info", "Contains the TLS version used", ("version",)),
     Family("probe_tls_cipher_info", "Returns the TLS cipher negotiated during handshake", ("cipher",)),
     Family("probe_tcp_duration_seconds", "Duration of a TCP probe by phase", ("phase",)),
+    Family("probe_dns_duration_seconds", "Duration of DNS request by phase", ("phase",)),
+    Family("probe_dns_answer_rrs", "Returns number of entries in the answer resource record list"),
+    Family("probe_dns_authority_rrs", "Returns number of entries in the authority resource record list"),
+    Family("probe_dns_additional_rrs", "Returns number of entries in the additional resource record list"),
+    Family("probe_dns_query_succeeded", "Displays whether or not the query was executed successfully"),
+    Family("probe_dns_serial", "Returns the serial number of the zone"),
+    Family("probe_icmp_duration_seconds", "Duration of icmp request by phase", ("phase",)),
+    Family("probe_icmp_reply_hop_limit", "Replied packet hop limit (TTL for ipv4)"),
+    Family("probe_grpc_duration_seconds", "Duration of gRPC request by phase", ("phase",)),
+    Family("probe_grpc_ssl", "Indicates if SSL was used for the connection"),
+    Family("probe_grpc_status_code", "Response gRPC status code"),
+    Family("probe_grpc_healthcheck_response", "Response HealthCheck response", ("serving_status",)),
     Family("probe_browser_step_duration_seconds", "Duration of a journey's step", ("step",)),
     Family("probe_browser_web_vital_lcp_seconds", "Largest Contentful Paint, the step's worst", ("step",)),
     Family("probe_browser_web_vital_fcp_seconds", "First Contentful Paint, the step's worst", ("step",)),

@@ -10,7 +10,14 @@ from itertools import islice
 from typing import Any
 
 from prober.model import Certificate, Measure, Navigation, Reason, Result, Step, Verdict
-from prober.sinks.prometheus.families import PHASES, PROBE_LABELS, TCP_PHASES
+from prober.sinks.prometheus.families import (
+    DNS_PHASES,
+    GRPC_PHASES,
+    ICMP_PHASES,
+    PHASES,
+    PROBE_LABELS,
+    TCP_PHASES,
+)
 from prober.sinks.prometheus.text import Lines, escape, join_labels, label_name, number
 
 MOST_STEPS = 50
@@ -22,10 +29,14 @@ _VITALS_S = ("lcp", "fcp", "inp", "ttfb", "tbt")
 _PAINTS = {"first-paint": "fp_s", "first-contentful-paint": "fcp_s"}
 _HTTP_VERSIONS = {"1.0": 1.0, "1.1": 1.1, "2": 2, "3": 3}
 _CONTENT = frozenset({Reason.BODY, Reason.HEADER, Reason.DIALOGUE})
-_PHASES = {
+PHASES_OF = {
     "http": ("probe_http_duration_seconds", PHASES),
     "tcp": ("probe_tcp_duration_seconds", TCP_PHASES),
+    "dns": ("probe_dns_duration_seconds", DNS_PHASES),
+    "icmp": ("probe_icmp_duration_seconds", ICMP_PHASES),
+    "grpc": ("probe_grpc_duration_seconds", GRPC_PHASES),
 }
+_SERVING = ("UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN")
 _FACTS = (
     "ip_protocol",
     "remote_address",
@@ -38,6 +49,15 @@ _FACTS = (
     "content_length",
     "uncompressed_bytes",
     "last_modified",
+    "failed_due_to_bytes",
+    "answer_count",
+    "authority_count",
+    "additional_count",
+    "query_succeeded",
+    "serial",
+    "hop_limit",
+    "grpc_status",
+    "serving_status",
 )
 """Those of ``facts`` that lines are made of."""
 
@@ -73,7 +93,10 @@ def moving_lines(result: Result, labels: str) -> dict[str, bytes]:
     if "resolve" in phases:
         line = f"probe_dns_lookup_time_seconds{{{labels}}} {number(phases['resolve'])}\n"
         lines["probe_dns_lookup_time_seconds"] = line.encode()
-    family, names = _PHASES.get(result.check.kind, ("", ()))
+    family, names = PHASES_OF.get(result.check.kind, ("", ()))
+    if result.check.kind == "grpc":
+        rest_s = sum(seconds for name, seconds in phases.items() if name != "resolve")
+        phases = {"resolve": phases.get("resolve", 0.0), "check": rest_s}
     shown = [f'{family}{{{labels},phase="{name}"}} {number(phases[name])}\n' for name in names if name in phases]
     if shown:
         lines[family] = "".join(shown).encode()
@@ -82,7 +105,7 @@ def moving_lines(result: Result, labels: str) -> dict[str, bytes]:
 
 def steady_key(result: Result) -> tuple[object, ...] | None:
     """What ``steady_lines`` depend on; None where that is not worth comparing."""
-    if result.check.kind not in _PHASES:
+    if result.check.kind not in PHASES_OF:
         return None
     seen = result.observation
     if seen.steps or seen.measures:
@@ -137,10 +160,45 @@ def _add_http(lines: Lines, result: Result) -> None:
 
 def _add_tcp(lines: Lines, result: Result) -> None:
     _add_connection(lines, result)
-    lines.add("probe_failed_due_to_regex", _failed_on_content(result))
+    facts = result.observation.facts
+    wrong_bytes = facts.get("failed_due_to_bytes")
+    lines.add("probe_failed_due_to_regex", _failed_on_content(result) and not wrong_bytes)
+    lines.add_known("probe_failed_due_to_bytes", wrong_bytes)
+    if found := facts.get("expect_info"):
+        lines.add("probe_expect_info", 1, join_labels(sorted(found.items())))
 
 
-_KINDS: Mapping[str, Callable[[Lines, Result], None]] = {"http": _add_http, "tcp": _add_tcp}
+def _add_dns(lines: Lines, result: Result) -> None:
+    _add_connection(lines, result)
+    facts = result.observation.facts
+    for section in ("answer", "authority", "additional"):
+        lines.add_known(f"probe_dns_{section}_rrs", facts.get(f"{section}_count"))
+    lines.add_known("probe_dns_query_succeeded", facts.get("query_succeeded"))
+    lines.add_known("probe_dns_serial", facts.get("serial"))
+
+
+def _add_icmp(lines: Lines, result: Result) -> None:
+    _add_connection(lines, result)
+    lines.add_known("probe_icmp_reply_hop_limit", result.observation.facts.get("hop_limit"))
+
+
+def _add_grpc(lines: Lines, result: Result) -> None:
+    _add_connection(lines, result)
+    facts = result.observation.facts
+    lines.add_known("probe_grpc_ssl", facts.get("ssl"))
+    lines.add_known("probe_grpc_status_code", facts.get("grpc_status"))
+    seen = facts.get("serving_status")
+    for status in _SERVING if "grpc_status" in facts else ():
+        lines.add("probe_grpc_healthcheck_response", status == seen, f'serving_status="{status}"')
+
+
+_KINDS: Mapping[str, Callable[[Lines, Result], None]] = {
+    "http": _add_http,
+    "tcp": _add_tcp,
+    "dns": _add_dns,
+    "icmp": _add_icmp,
+    "grpc": _add_grpc,
+}
 
 
 def _failed_on_content(result: Result) -> bool:
