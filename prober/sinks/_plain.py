@@ -15,10 +15,18 @@ from prober.model import Artifact, Navigation, Result, Step
 def encoded(values: Any) -> bytes:
     """``values`` as one line of JSON, without its end; figures that are none are null."""
     try:
-        return orjson.dumps(values, default=str)
-    except TypeError:  # lone surrogates and the like, which no target should be able to lose us a result with
+        return _dumped(values)
+    except TypeError:  # half surrogate pairs and endless numbers, with which no target should make us lose a result
         clean = json.dumps(values, default=str, ensure_ascii=False).encode("utf-8", "replace")
-        return orjson.dumps(json.loads(clean))
+        return _dumped(json.loads(clean, parse_int=_fitting))
+
+
+def _dumped(values: Any) -> bytes:
+    return orjson.dumps(values, default=str, option=orjson.OPT_NON_STR_KEYS)
+
+
+def _fitting(digits: str) -> float:
+    return int(digits) if len(digits) < 19 else float(digits)
 
 
 def as_json(result: Result) -> dict[str, Any]:

@@ -267,7 +267,7 @@ def test_without_the_client_one_line_says_what_to_install(monkeypatch: pytest.Mo
     with pytest.raises(UserFault, match=r"pip install 'prober\[elasticsearch\]'"):
         open_sink(spec("http://localhost:9200"))
     with pytest.raises(UserFault, match=r"pip install"):  # as a reload asks, before it changes anything
-        require_sinks(Config(sinks=(spec("http://localhost:9200"),)))
+        require_sinks((spec("http://localhost:9200"),))
     assert "\n" not in MISSING
 
 
