@@ -17,7 +17,7 @@ from fakes.results import STARTED_AT, Target, browser_result, http_result, resul
 from pydantic import ValidationError
 
 from prober.app.assemble import require_sinks
-from prober.config import Config, load
+from prober.config import load
 from prober.faults import UserFault
 from prober.model import Measure, Reason, Result, Verdict
 from prober.render.elasticsearch import errors_by_type, errors_of_the_last_hour, render
