@@ -27,6 +27,18 @@ def render(target: str, config_path: Path | None, out: Path | None) -> None:
 
     Without -o it is printed where it is one file, and else listed. The same configuration gives the same files, and no
     secret is in them: they name files to read secrets from.
+
+    \b
+    TARGET is one of
+      prometheus, alertmanager, grafana
+      kubernetes, ecs, compose, cloudformation, terraform
+      elasticsearch
+      setup, maintenance (scripts)
+
+    \b
+    Examples:
+      prober render alertmanager
+      prober render kubernetes -o deploy/kubernetes
     """
     source = config_file(config_path)
     loaded = load_config(source, lenient=True, needed=True)

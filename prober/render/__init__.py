@@ -22,6 +22,7 @@ TARGETS: Mapping[str, str] = {
     "kubernetes": "prober.render.kubernetes",
     "ecs": "prober.render.ecs",
     "compose": "prober.render.compose",
+    "elasticsearch": "prober.render.elasticsearch",
     "setup": "prober.render.scripts.setup",
     "maintenance": "prober.render.scripts.maintenance",
 }

@@ -48,3 +48,8 @@ def test_a_place_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> Non
     (tmp_path / "taken").write_text("")
     with pytest.raises(UserFault, match="cannot be written"):
         _write(tmp_path / "taken", {"a.yml": ""})
+
+
+def test_the_help_names_every_target() -> None:
+    told = CliRunner().invoke(cli, ["render", "--help"]).output.replace(",", " ").split()
+    assert set(TARGETS) <= set(told)
