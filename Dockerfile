@@ -21,7 +21,7 @@ COPY prober prober
 RUN /opt/build/bin/python -m hatchling build -t wheel -d /tmp/wheel \
     && /opt/build/bin/uv venv --no-cache --python /usr/bin/python3 /opt/prober \
     && /opt/build/bin/uv pip install --no-cache --no-build --python /opt/prober \
-       --constraints requirements.lock --compile-bytecode /tmp/wheel/*.whl
+       --constraints requirements.lock --compile-bytecode "$(echo /tmp/wheel/*.whl)[elasticsearch,otel,remote-write]"
 
 FROM ${BASE}
 ENV DEBIAN_FRONTEND=noninteractive
