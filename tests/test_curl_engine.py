@@ -146,6 +146,21 @@ def test_requests_in_flight_when_the_engine_stops_fail_as_our_own_fault() -> Non
             assert exchange.failure.reason is Reason.INTERNAL
 
 
+def test_stopping_the_engine_with_requests_in_flight_upsets_nothing_on_the_loop() -> None:
+    async def main(curl: Curl, net: Net) -> list[str]:
+        upset: list[str] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: upset.append(repr(context)))
+        tasks = [asyncio.create_task(curl.fetch(Request(server.url()), net, soon(0.2))) for _ in range(3)]
+        assert await asyncio.to_thread(server.heard.wait, 5)
+        curl.close()
+        await asyncio.gather(*tasks)
+        await asyncio.sleep(0)
+        return upset
+
+    with Server(http(stall)) as server:
+        assert with_curl(main) == []
+
+
 def test_running_out_of_descriptors_is_our_own_fault_and_passes(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     tls = TlsOptions(ca_file=authority.ca_file)

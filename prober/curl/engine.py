@@ -154,6 +154,7 @@ class Engine:
                 transfer.refused = Failure(Reason.INTERNAL, "the HTTP engine was stopped")
                 self._landing.append(transfer)
             lane.close()
+        self._lanes.clear()
         self._poll.close()
         if not self._loop.is_closed():
             self._land_soon()
@@ -163,6 +164,8 @@ class Engine:
         self._land_soon()
 
     def _look(self) -> None:
+        if self._closed:  # what was in flight is still to be told of that
+            return
         for fd, what in self._poll.poll(0):
             lane = self._sockets.get(fd)
             if lane is not None:
