@@ -7,7 +7,6 @@ import gc
 import os
 import signal
 import socket
-import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +19,10 @@ from prober.config import Loaded, load, parse_listen
 from prober.faults import ConfigFault, UserFault
 from prober.log import Log
 from prober.model import Check, Result
+from prober.pace import give_way, keep_what_is_there
 from prober.selfwatch import raise_descriptor_limit
 
 LOOK_EVERY_S = 2.0
-GC_THRESHOLDS = (20_000, 20, 1_000)
-"""Runs leave next to no cycles behind, and a look through what ten thousand checks keep takes a quarter of a second."""
-# libcurl lets go of the interpreter's lock a dozen times a probe, and must not wait each time for who reckons.
-SWITCH_S = 0.0001
 
 _log = Log(__name__)
 
@@ -74,16 +70,13 @@ async def serve_until_told(path: Path, options: ServeOptions) -> None:
         raise UserFault(f"--listen {options.listen}: {error}") from None
     open_logs(loaded)
     raise_descriptor_limit()
-    sys.setswitchinterval(SWITCH_S)
+    give_way()
     service = Service(place, options.environ, SystemClock(), options.on_result, options.blackbox_config)
     told, reload = asyncio.Event(), asyncio.Event()
     _listen_to_signals(told, reload)
     try:
         await service.start(loaded, host, port)
-        # What is there now stays: looking through it again and again would hold up probes for a tenth of a second.
-        gc.freeze()
-        gc.set_threshold(*GC_THRESHOLDS)
-        gc.enable()
+        keep_what_is_there()
         options.on_started(Started(service.url, service.checks))
         _log.info("serving", url=service.url, region=place.name, checks=len(service.checks))
         await _until_told(told, _reload_when_changed(path, loaded, options, service, reload), service.watch())

@@ -24,7 +24,6 @@ from fakes.script import Server, fin, listen, send
 from fakes.zone import zone
 
 PROGRAM = shutil.which("prometheus-blackbox-exporter")
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="blackbox_exporter is not installed")
 
 EXACT = {
     *("probe_success", "probe_ip_protocol", "probe_ip_addr_hash", "probe_failed_due_to_regex"),
@@ -93,7 +92,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, s
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    assert PROGRAM is not None
+    assert PROGRAM is not None, "blackbox_exporter is not installed: make setup"
     # Nothing is newer than Debian knows: it would not start.
     theirs = subprocess.Popen(
         [PROGRAM, f"--config.file={path}", f"--web.listen-address=127.0.0.1:{port}"], stderr=subprocess.DEVNULL

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any
@@ -18,13 +16,13 @@ from prober.app.running.wire import Assignment, Hello, Report, Stop, Undecided, 
 from prober.clock import SystemClock
 from prober.log import Log
 from prober.model import Check, Result
+from prober.pace import give_way, keep_what_is_there
 from prober.probes import Flight
 
 HELD_S = 0.005  # what is ready within this is reported together
 BEAT_S = 1.0
 FULL_BYTES = 4 * 1024 * 1024
 """So much that the prober has not read yet: no more runs are begun, and their slots are missed, until it has."""
-SWITCH_S = 0.0005
 
 _log = Log(__name__)
 
@@ -119,7 +117,7 @@ def work(line: socket.socket) -> None:
     """The main function of an engine process; ``line`` leads to the prober, whose end is also its own."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the prober says when to stop, and how
         signal.signal(number, signal.SIG_IGN)
-    sys.setswitchinterval(SWITCH_S)
+    give_way()
     import uvloop  # as serve does
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -136,7 +134,7 @@ async def _work(line: socket.socket) -> None:
             case Assignment():
                 await _adopt(order, outbox)
                 if not tasks and outbox.here is not None:
-                    gc.freeze()  # what is there now stays, and is not to be looked through again and again
+                    keep_what_is_there()
                     # What breaks here breaks off the process, and another takes its place.
                     tasks = [_vital(outbox.here.serve()), _vital(outbox.beat())]
             case Undecided():

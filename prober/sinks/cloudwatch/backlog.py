@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter, deque
 from time import monotonic
 from typing import Generic, Protocol, TypeVar
@@ -43,7 +44,7 @@ class Waiting(Protocol):
 Item = TypeVar("Item", bound=Waiting)
 
 
-class Backlog(Generic[Item]):
+class Backlog(ABC, Generic[Item]):
     """A queue that its feed uses under a lock; each way into AWS makes its own items of a result."""
 
     def __init__(self, name: str, limit: int, batch_items: int, batch_bytes: int) -> None:
@@ -57,9 +58,9 @@ class Backlog(Generic[Item]):
         self._bytes = 0
         self._thin = False
 
+    @abstractmethod
     def add(self, result: Result) -> None:
         """Take what ``result`` makes, or count it as dropped."""
-        raise NotImplementedError
 
     @property
     def fill(self) -> float:

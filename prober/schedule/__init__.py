@@ -20,10 +20,7 @@ import heapq
 import itertools
 import math
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from hashlib import blake2b
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -31,64 +28,15 @@ from prober.clock import Clock
 from prober.log import Log
 from prober.model import Check
 from prober.probes import Flight
-from prober.values import record
+from prober.schedule.freshness import freshness_s
+from prober.schedule.slots import Plan, Slot, fraction, next_recheck, next_slot, plan_for
+
+__all__ = ["Plan", "Scheduler", "Slot", "fraction", "freshness_s", "next_recheck", "next_slot", "plan_for"]
 
 FIRST_RUNS_WITHIN_S = 15.0  # the first runs are spread over this or the interval, whichever is shorter
-FIRES_COMPARED = 8
 TURN_S = 0.002  # between two looks at the slots: at a thousand a second, waking up for each costs more than it gains
 TAKEN_AT_ONCE = 8  # of slots that are all late: runs that are under way must get their turn, and first
-LONGEST_GAP_S = 40 * 86_400.0
 CRON_GRACE_S = 60  # a cron fire that comes later than this is missed, not run
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A grid of slots on the monotonic clock, in seconds."""
-
-    interval_s: float
-    phase_s: float
-
-    def halved(self) -> Plan:
-        """The same grid with a slot between every two, for re-checks."""
-        return replace(self, interval_s=self.interval_s / 2)
-
-    def first_after(self, at: float) -> float:
-        """The first slot later than ``at``."""
-        turns = math.floor((at - self.phase_s) / self.interval_s + 1e-9) + 1
-        return self.phase_s + turns * self.interval_s
-
-
-@record(frozen=True, slots=True)
-class Slot:
-    """A time to run at, and how many were passed over before it."""
-
-    at: float
-    missed: int = 0
-
-
-def fraction(text: str) -> float:
-    """A number in [0, 1) that ``text`` always gets, evenly spread over texts."""
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest()) / 2**64
-
-
-def plan_for(check: Check, region_index: int, regions: int, wall_ahead_s: float) -> Plan:
-    """The check's grid; ``wall_ahead_s`` is the wall clock minus the monotonic one when the prober started."""
-    share = fraction(check.id) + region_index / max(1, regions)
-    return Plan(check.interval, (share * check.interval - wall_ahead_s) % check.interval)
-
-
-def next_slot(plan: Plan, now: float, last: float | None) -> Slot:
-    """The first slot later than ``now``; those since ``last`` (None: nothing ran yet) are missed. Pure."""
-    if last is None:
-        return Slot(plan.first_after(now))
-    following = plan.first_after(last)
-    passed = max(0, math.floor((now - following) / plan.interval_s + 1e-9) + 1)
-    return Slot(following + passed * plan.interval_s, passed)
-
-
-def next_recheck(plan: Plan, ended: float) -> Slot:
-    """Where an undecided check runs next: the first half-interval slot after its last run ended. Pure."""
-    return Slot(plan.halved().first_after(ended))
 
 
 @dataclass(slots=True)
@@ -385,25 +333,3 @@ class Scheduler:
         """No run dies unseen, whatever the code around it did."""
         if not run.cancelled() and (error := run.exception()) is not None:
             self.log.error("a run broke off", task=run.get_name(), exc_info=error)
-
-
-def freshness_s(check: Check) -> float:
-    """For how long after its last run a region's word on ``check`` counts: two intervals and a run."""
-    if check.schedule is None:
-        return 2 * check.interval + check.timeout
-    return 2 * _longest_gap_s(check.schedule, check.timezone) + check.timeout
-
-
-@lru_cache(maxsize=4096)
-def _longest_gap_s(schedule: str, timezone: str) -> float:
-    """The longest time between two of the next fires of a cron schedule."""
-    from apscheduler.triggers.cron import CronTrigger
-
-    trigger = CronTrigger.from_crontab(schedule, timezone=timezone)
-    fires: list[datetime] = []
-    last = datetime.now(UTC)
-    while len(fires) < FIRES_COMPARED and (fire := trigger.get_next_fire_time(None, last + timedelta(seconds=1))):
-        fires.append(fire)
-        last = fire
-    gaps = [(after - before).total_seconds() for before, after in itertools.pairwise(fires)]
-    return max(gaps, default=LONGEST_GAP_S)
