@@ -83,14 +83,14 @@ def test_the_truth_is_what_the_target_held_for_every_way_of_asking(bench: Any, t
     truth, askers, conditions = bench("truth"), bench("askers"), bench("conditions")
     lengths, numbers = truth.Lengths(1, 0.0, 0.7), itertools.count(1)
     with bench("loopback").target() as shop:
-        with conditions.scraped(shop, 60, "1s") as condition:
-            (scraped,) = truth.ours(shop, condition, lengths, 1)
+        with conditions.scraped(shop, 60, "1s") as condition:  # often enough that one meets a run on any machine
+            scraped = truth.ours(shop, condition, truth.Lengths(5, 0.0, 1.1), 5)
         with conditions.flushed() as condition:
             (flushed,) = truth.ours(shop, condition, lengths, 1)
         with bench("peers").blackbox(tmp_path) as (_, port):
             boxed = asyncio.run(askers.by_blackbox(port, shop, 0.5, numbers))
         plain = asyncio.run(askers.by_httpx(shop, 0.5, numbers))
-    assert scraped
+    assert any(scraped)
     assert len(flushed) > askers.PER_S / 4
     assert {round(run.held_s, 2) for run in flushed} >= {0.02, 0.1}, "it is held as long as the target was told to"
     assert len(boxed) == len(plain) == askers.PER_S / 2
