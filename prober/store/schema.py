@@ -34,7 +34,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from prober.pace import in_pieces
 
-VERSION = 2
+VERSION = 3
 """Of the tables as they are declared here."""
 READABLE_BY = 1
 """The oldest version whose prober can still use them."""
@@ -193,6 +193,50 @@ _INSERT: Mapping[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
     "sqlite": sqlite.insert,
     "postgresql": postgresql.insert,
 }
+
+markers = Table(
+    "markers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("payload", Text, nullable=False),
+    Index("markers_by_time", "at"),
+)
+
+notes = Table(
+    "notes",
+    metadata,
+    Column("seq", _Serial, primary_key=True),
+    Column("incident_id", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Index("notes_by_incident", "incident_id", "at"),
+)
+
+announcements = Table(
+    "announcements",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("page", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("starts_at", Float, nullable=False),
+    Column("changed_at", Float, nullable=False),
+    Index("announcements_by_page", "page", "starts_at"),
+)
+
+subscribers = Table(
+    "subscribers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("page", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("asked_at", Float, nullable=False),
+    Column("confirmed_at", Float),
+    Index("subscribers_by_page", "page", "kind", "address", unique=True),
+)
 
 Rows = Sequence[Mapping[str, Any]]
 

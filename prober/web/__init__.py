@@ -3,6 +3,18 @@
 from prober.web.app import create_app
 from prober.web.server import WebServer
 from prober.web.signing import holds, incident_links
-from prober.web.view import Health, Matter, Replies, Row, View
+from prober.web.view import Actions, Health, Marker, Matter, Replies, Row, View
 
-__all__ = ["Health", "Matter", "Replies", "Row", "View", "WebServer", "create_app", "holds", "incident_links"]
+__all__ = [
+    "Actions",
+    "Health",
+    "Marker",
+    "Matter",
+    "Replies",
+    "Row",
+    "View",
+    "WebServer",
+    "create_app",
+    "holds",
+    "incident_links",
+]

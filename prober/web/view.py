@@ -12,7 +12,8 @@ from prometheus_client import CollectorRegistry
 
 from prober.blackbox.answer import Reply
 from prober.clock import Clock, SystemClock
-from prober.model import Incident, Reason, Verdict
+from prober.history import History
+from prober.model import Check, Hush, Incident, Reason, Verdict
 from prober.sinks.prometheus import Exposition
 
 
@@ -73,6 +74,60 @@ class Replies(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Marker:
+    """Something that was done to what is checked, such as a deploy; shown on charts."""
+
+    id: str
+    at: float
+    text: str
+    tags: tuple[str, ...] = ()
+    """Of the checks it concerns; all where empty."""
+    url: str = ""
+    by: str = ""
+
+
+class Actions(Protocol):
+    """What people and machines may do, once the door has let them. Raises Retryable while the store is away, and
+    UserFault for what makes no sense; may take a moment."""
+
+    def run_now(self, check_id: str) -> Future[str]:
+        """Have the check run beside its schedule; the future tells the run's id when it is over."""
+        ...
+
+    def ack(self, incident_id: str, by: str) -> Incident | None:
+        """Acknowledge it; None where there is no such incident."""
+        ...
+
+    def note(self, incident_id: str, text: str, by: str) -> bool:
+        """Write something down about it; False where there is no such incident."""
+        ...
+
+    def hush(self, hush: Hush) -> None:
+        """Begin a silence, or plan maintenance."""
+        ...
+
+    def end_hush(self, hush_id: str) -> bool:
+        """End it before its time; False where there is none."""
+        ...
+
+    def hushes(self) -> Sequence[Hush]:
+        """Those that have not ended."""
+        ...
+
+    def mark(self, marker: Marker) -> None:
+        """Keep a deploy marker; one with the id of another replaces it."""
+        ...
+
+    def markers(self, since: float, until: float) -> Sequence[Marker]:
+        """Those between, oldest first."""
+        ...
+
+    def ingest(self, check_id: str, signal: Mapping[str, object]) -> None:
+        """Take what a passive check was told: ``kind`` start, success or fail, ``message``, ``duration_s``, ``run_id``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """Everything the web reads. The functions are called from the web's thread and must not block."""
 
@@ -95,3 +150,11 @@ class View:
     probe: Callable[[Mapping[str, str], str | None], Future[Reply]] | None = None
     """Answers ``/probe``, given its query and Prometheus' header of the timeout; None where that is not configured.
     It is told to who measures, so that the answer comes when it comes."""
+    checks: Callable[[], Sequence[Check]] = tuple
+    """What is checked here."""
+    history: History | None = None
+    """The past; None where nothing keeps it."""
+    actions: Actions | None = None
+    """What may be done; None where nothing may."""
+    inner: Callable[[], Mapping[str, object]] = dict
+    """The prober's own health: figures by name, for its page."""
