@@ -1,4 +1,4 @@
-"""What is said of the past: stretches of time in one state, uptime over them, latency by bucket, what an objective leaves.
+"""What is said of the past: stretches in one state, uptime over them, latency by bucket, what an objective leaves.
 
 Times are wall seconds since 1970, UTC. A region of "" is all regions together, as it was decided.
 """
@@ -83,7 +83,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Latency over a while; quantiles of whole runs that were up or degraded, in seconds, None where there were none."""
+    """Latency over a while; quantiles of runs that were up or degraded, in seconds, None where there were none."""
 
     start: float
     width_s: float
