@@ -123,7 +123,7 @@ class Actions(Protocol):
         ...
 
     def ingest(self, check_id: str, signal: Mapping[str, object]) -> None:
-        """Take what a passive check was told: ``kind`` (start, success or fail), ``message``, ``duration_s``, ``run_id``."""
+        """Take what a passive check was told: ``kind`` (start, success or fail), ``message``, ``duration_s``."""
         ...
 
 
