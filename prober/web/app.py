@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from mimetypes import guess_type
 from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
@@ -23,6 +24,7 @@ from prober.web.artifacts import artifacts
 from prober.web.formats import OPENMETRICS, wants_openmetrics
 from prober.web.incidents import incident_page
 from prober.web.pages import templates
+from prober.web.pages.frame import STATIC
 from prober.web.probe import probe_page
 from prober.web.view import Health, Row, View
 
@@ -36,7 +38,10 @@ SECURITY_HEADERS = {
     "cache-control": "no-store",
 }
 
-_STYLE = Path(__file__).parent / "static" / "prober.css"
+ASSETS = ("prober.css", "prober.js", "icon.svg")
+"""What pages load: all of it small, and held in memory."""
+ASSET_HEADERS = {"cache-control": "max-age=86400"}  # pages name it with its digest, so that a change is seen at once
+
 _OURS = frozenset(family.name for family in FAMILIES)
 
 
@@ -51,7 +56,7 @@ def create_app(view: View) -> Starlette:
             Route("/readyz", _health(view.ready)),
             Route("/artifacts/{identity}", artifacts(view.artifact)),
             Route("/incidents/{incident_id}/{action}", incident_page(view), methods=["GET", "POST"]),
-            Route("/prober.css", _style(_STYLE.read_text())),
+            *(Route(f"/{name}", _asset(STATIC / name)) for name in ASSETS),
         ],
         middleware=[Middleware(_SecurityHeaders), Middleware(GZipMiddleware, compresslevel=1)],
     )
@@ -113,11 +118,13 @@ def _health(ask: Callable[[], Health]) -> Callable[[Request], Awaitable[Response
     return health
 
 
-def _style(text: str) -> Callable[[Request], Awaitable[Response]]:
-    async def style(request: Request) -> Response:
-        return Response(text, media_type="text/css")
+def _asset(path: Path) -> Callable[[Request], Awaitable[Response]]:
+    content, media_type = path.read_bytes(), guess_type(path.name)[0]
 
-    return style
+    async def asset(request: Request) -> Response:
+        return Response(content, headers=ASSET_HEADERS, media_type=media_type)
+
+    return asset
 
 
 def _status_page(view: View) -> Callable[[Request], Response]:
