@@ -25,6 +25,7 @@ BROWSER_FILES = (
     "test_grafana_live",
     "test_pool",
     "test_purchase",
+    "test_run_pages",
 )
 
 

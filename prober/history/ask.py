@@ -51,6 +51,10 @@ class History(Protocol):
         """Those that lasted at some time between; newest first."""
         ...
 
+    def incident(self, incident_id: str) -> Incident | None:
+        """The one of this very id."""
+        ...
+
     def timeline(self, incident: Incident) -> tuple[Event, ...]:
         """What happened in it, oldest first: failures, transitions, notices and what became of them, answers, notes."""
         ...

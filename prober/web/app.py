@@ -22,10 +22,11 @@ from prober.model import Incident, Verdict
 from prober.sinks.prometheus import FAMILIES
 from prober.web.artifacts import artifacts
 from prober.web.formats import OPENMETRICS, wants_openmetrics
-from prober.web.incidents import incident_page
-from prober.web.pages import templates
+from prober.web.incidents import incident_page, incident_routes
+from prober.web.pages import Pages, templates
 from prober.web.pages.frame import STATIC
 from prober.web.probe import probe_page
+from prober.web.runs import run_routes
 from prober.web.view import Health, Row, View
 
 REFRESH_S = 10
@@ -38,7 +39,7 @@ SECURITY_HEADERS = {
     "cache-control": "no-store",
 }
 
-ASSETS = ("prober.css", "prober.js", "icon.svg")
+ASSETS = ("prober.css", "prober.js", "icon.svg", "run.css")
 """What pages load: all of it small, and held in memory."""
 ASSET_HEADERS = {"cache-control": "max-age=86400"}  # pages name it with its digest, so that a change is seen at once
 
@@ -47,6 +48,7 @@ _OURS = frozenset(family.name for family in FAMILIES)
 
 def create_app(view: View) -> Starlette:
     """The web application over ``view``."""
+    pages = Pages(view)
     return Starlette(
         routes=[
             Route("/", _status_page(view)),
@@ -56,6 +58,8 @@ def create_app(view: View) -> Starlette:
             Route("/readyz", _health(view.ready)),
             Route("/artifacts/{identity}", artifacts(view.artifact)),
             Route("/incidents/{incident_id}/{action}", incident_page(view), methods=["GET", "POST"]),
+            *run_routes(view, pages),
+            *incident_routes(view, pages),
             *(Route(f"/{name}", _asset(STATIC / name)) for name in ASSETS),
         ],
         middleware=[Middleware(_SecurityHeaders), Middleware(GZipMiddleware, compresslevel=1)],

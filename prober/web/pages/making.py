@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from prober.clock import iso
 from prober.model import format_duration, format_lasting
+from prober.panels import clock, size
 
 
 def templates() -> Environment:
@@ -28,6 +29,8 @@ def templates() -> Environment:
         percent=percent,
         took=took,
         web_link=web_link,
+        size=size,
+        clock=clock,
     )
     return environment
 
