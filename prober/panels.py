@@ -139,7 +139,11 @@ def certificate(result: Mapping[str, Any]) -> Mapping[str, Any] | None:
 def bare_facts(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The facts that are one value each."""
     facts = result["facts"].items()
-    return [(name, str(value)) for name, value in facts if isinstance(value, str | int | float) and value != ""]
+    return [(name, _bare(value)) for name, value in facts if isinstance(value, str | int | float) and value != ""]
+
+
+def _bare(value: str | float) -> str:
+    return str(round(value, 3)) if isinstance(value, float) else str(value)
 
 
 def size(count: int | None) -> str:

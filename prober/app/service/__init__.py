@@ -14,6 +14,7 @@ from prober.app.assemble import open_logs, require_sinks
 from prober.app.running import Runner, Workload
 from prober.app.running.here import Here
 from prober.app.running.spread import Spread
+from prober.app.service.elsewhere import Elsewhere
 from prober.app.service.flow import Flow
 from prober.app.service.on_demand import OnDemand, open_on_demand
 from prober.app.service.outlets import FLUSH_S, Outlets
@@ -94,7 +95,15 @@ class Service:
         self._reloads = Reloads(loaded.digest, True, self.clock.wall())
         self._runner = self._open_runner(loaded)
         self._sight = Sight(
-            self.region, self.clock, self._flow, self._alarm, self._runner, lambda: self.checks, lambda: self._started
+            self.region,
+            self.clock,
+            self._flow,
+            self._alarm,
+            self._runner,
+            lambda: self.checks,
+            lambda: self._started,
+            lambda: self._loaded,
+            Elsewhere(self._alarm, self.clock),
         )
         view = self._sight.view(self._metrics())
         self._on_demand = await self._open_on_demand(loaded)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from prober.clock import iso
 from prober.model import format_duration, format_lasting
@@ -28,6 +29,7 @@ def templates() -> Environment:
         lasting=format_lasting,
         percent=percent,
         took=took,
+        tick=tick,
         web_link=web_link,
         size=size,
         clock=clock,
@@ -38,6 +40,11 @@ def templates() -> Environment:
 def stamp(wall: float) -> str:
     """A moment to the minute: ``2026-12-24 22:00 UTC``."""
     return datetime.fromtimestamp(wall, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def tick(wall: float, over_s: float) -> str:
+    """A moment along the ground of a chart that shows ``over_s`` seconds: ``14:30`` or ``24 Dec``."""
+    return datetime.fromtimestamp(wall, UTC).strftime("%H:%M" if over_s <= 86_400 else "%-d %b")
 
 
 def percent(share: float | None) -> str:
@@ -66,3 +73,8 @@ def web_link(address: str | None) -> str:
 
 def _long(seconds: float) -> str:
     return format_duration(float(round(seconds)))
+
+
+def ours(text: str) -> Markup:
+    """``text`` as markup: only for what was made here, from figures and from what is escaped."""
+    return Markup(text)  # noqa: S704

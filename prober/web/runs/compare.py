@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any, TypeVar
 
-from prober.panels import NAMES, bar, bare_facts, milliseconds, named_phases, rated, split_url, stacked, vital
-from prober.web.runs.differences import Difference, differences
+from prober.panels import NAMES, bar, bare_facts, named_phases, rated, stacked, vital
+from prober.web.pages.making import took
+from prober.web.runs.alike import place
+from prober.web.runs.differences import GOOD, Difference, Pair, differences
 from prober.web.runs.kept import Kept, Picture
 
 NOTABLE_S = 0.1
 NOTABLE_SHARE = 0.25
 NOTABLE_CLS = 0.02
+LEAST_S = 0.0005  # less is no change
 
 VITALS = ("lcp", "cls", "inp", "fcp", "ttfb")
 PASSING = ("trace_id", "last_modified", "url", "last_url")
@@ -23,8 +25,18 @@ PASSING = ("trace_id", "last_modified", "url", "last_url")
 Row = Mapping[str, Any]
 Value = TypeVar("Value")
 
-_ID = re.compile(r"[0-9a-f]{8,}|\d+", re.IGNORECASE)
 _WORDS = {"good": 0, "fair": 1, "poor": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Shots:
+    """The pictures of one step."""
+
+    step: str
+    there: Picture | None
+    here: Picture | None
+    broken: bool = False
+    """Whether the step failed here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +50,7 @@ class Comparison:
     phases: dict[str, Any] | None
     facts: tuple[tuple[str, str, str], ...]
     """(name, there, here) of those that differ."""
-    pictures: tuple[tuple[str, Picture | None, Picture | None], ...]
-    """(step, there, here)."""
+    pictures: tuple[Shots, ...]
     unknown: str = ""
     """What cannot be said since one of the two kept nothing."""
 
@@ -47,21 +58,16 @@ class Comparison:
 def compare(there: Kept, here: Kept) -> Comparison:
     """Lay them side by side."""
     pairs = list(_aligned(there.steps, here.steps, lambda step: str(step["name"])))
+    pages = tuple(_pages(pairs))
     return Comparison(
-        differences(there, here, pairs),
+        differences(there, here, pairs, pages),
         tuple(_steps(pairs)),
-        tuple(_pages(pairs)),
+        pages,
         _phases(there, here) if not pairs else None,
         tuple(_facts(there, here)),
         tuple(_pictures(there, here, pairs)),
         _unknown(there, here) if pairs else "",
     )
-
-
-def place(url: str) -> str:
-    """Where a page is, without what differs from run to run: ids, queries."""
-    parts = split_url(url)
-    return _ID.sub("*", parts.path or url)
 
 
 def _aligned(
@@ -77,7 +83,7 @@ def _aligned(
             yield from ((None, one) for one in here[k:m])
 
 
-def _steps(pairs: Sequence[tuple[Row | None, Row | None]]) -> Iterator[dict[str, Any]]:
+def _steps(pairs: Sequence[Pair]) -> Iterator[dict[str, Any]]:
     longest = max((step["duration_s"] for pair in pairs for step in pair if step), default=0.0)
     for there, here in pairs:
         named = here or there
@@ -100,12 +106,12 @@ def _side(step: Row | None, longest: float) -> dict[str, Any] | None:
         return None
     return {
         "verdict": step["verdict"],
-        "took": milliseconds(step["duration_s"]),
+        "took": took(step["duration_s"]),
         "width": bar(0.0, step["duration_s"], longest)["width"],
     }
 
 
-def _pages(pairs: Sequence[tuple[Row | None, Row | None]]) -> Iterator[dict[str, Any]]:
+def _pages(pairs: Sequence[Pair]) -> Iterator[dict[str, Any]]:
     for there, here in pairs:
         pages = [step["navigations"] if step else () for step in (there, here)]
         for before, after in _aligned(*pages, key=lambda page: f"{page['kind']} {place(page['url'])}"):
@@ -148,8 +154,8 @@ def _phases(there: Kept, here: Kept) -> dict[str, Any] | None:
         rows.append(
             {
                 "name": name,
-                "there": None if before is None else milliseconds(before),
-                "here": None if after is None else milliseconds(after),
+                "there": None if before is None else took(before),
+                "here": None if after is None else took(after),
                 "delta": _signed(delta),
                 "notable": delta is not None and before is not None and _notable(before, delta),
                 "slower": (delta or 0.0) > 0,
@@ -165,9 +171,7 @@ def _facts(there: Kept, here: Kept) -> Iterator[tuple[str, str, str]]:
             yield name, before.get(name, "–"), after.get(name, "–")
 
 
-def _pictures(
-    there: Kept, here: Kept, pairs: Sequence[tuple[Row | None, Row | None]]
-) -> Iterator[tuple[str, Picture | None, Picture | None]]:
+def _pictures(there: Kept, here: Kept, pairs: Sequence[Pair]) -> Iterator[Shots]:
     shots = [{picture.step: picture for picture in one.pictures} for one in (there, here)]
     numbers = [0, 0]
     for pair in pairs:
@@ -176,10 +180,11 @@ def _pictures(
             found.append(shots[side].get(numbers[side]) if step else None)
             numbers[side] += step is not None
         if any(found):
-            yield next(str(step["name"]) for step in pair if step), found[0], found[1]
+            broken = pair[1] is not None and pair[1]["verdict"] != "up"
+            yield Shots(next(str(step["name"]) for step in pair if step), found[0], found[1], broken)
     whole = [shot.get(None) for shot in shots]
     if any(whole):
-        yield "At the end", whole[0], whole[1]
+        yield Shots("The end of the run", whole[0], whole[1], here.result.verdict not in GOOD)
 
 
 def _unknown(there: Kept, here: Kept) -> str:
@@ -203,5 +208,7 @@ def _signed(delta: float | None, name: str = "") -> str:
     """A change as people compare it: ``+1.20 s``, ``−35.0 ms``."""
     if delta is None:
         return ""
-    size = f"{abs(delta):.3f}" if name == "cls" else milliseconds(abs(delta))
+    if abs(delta) < LEAST_S and name != "cls":
+        return "±0"
+    size = f"{abs(delta):.3f}" if name == "cls" else took(abs(delta))
     return f"{'−' if delta < 0 else '+'}{size}"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from prober.model import Verdict
-from prober.panels import milliseconds, named_phases, split_url
+from prober.panels import named_phases, split_url
+from prober.web.pages.making import took
+from prober.web.runs.alike import place, plain
 from prober.web.runs.kept import Kept
 
 SHOWN = 12
@@ -21,15 +22,13 @@ GOOD = (Verdict.UP, Verdict.DEGRADED)
 Row = Mapping[str, Any]
 Pair = tuple[Row | None, Row | None]
 
-_ID = re.compile(r"[0-9a-f]{8,}|\d+", re.IGNORECASE)
-
 
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One thing that is another way here."""
 
     kind: str
-    """step, request, console, error, expectation, phase, slow."""
+    """step, request, console, error, expectation, reason; vital and slow where nothing failed."""
     text: str
     detail: str = ""
     """What was said there and here, as far as it is known."""
@@ -44,8 +43,11 @@ class Difference:
         return math.isfinite(self.at_s)
 
 
-def differences(there: Kept, here: Kept, pairs: Sequence[Pair]) -> tuple[Difference, ...]:
-    """All that is known, the first first; where nothing failed that did not there, what took longer."""
+def differences(there: Kept, here: Kept, pairs: Sequence[Pair], pages: Sequence[Row]) -> tuple[Difference, ...]:
+    """All that is known, the first first; where nothing failed that did not there, what got worse.
+
+    ``pages`` are the vitals of both, side by side.
+    """
     found = [*_requests(there, here), *_unanswered(there, here), *_console(there, here), *_errors(there, here)]
     found += [*_steps(here, pairs), *_outcomes(there, here)]
     found.sort(key=lambda one: one.at_s)
@@ -54,7 +56,8 @@ def differences(there: Kept, here: Kept, pairs: Sequence[Pair]) -> tuple[Differe
     if here.result.verdict not in GOOD and there.result.verdict in GOOD:
         return (Difference("reason", here.result.message or here.result.reason.value, "It did not happen there."),)
     slow = _slow_steps(pairs) if pairs else _slow_phases(there, here)
-    return tuple(one for _, one in sorted(slow, key=lambda pair: -pair[0])[:SHOWN])
+    slowest = [one for _, one in sorted(slow, key=lambda pair: -pair[0])]
+    return tuple([*_fallen(pages), *slowest][:SHOWN])
 
 
 def _steps(here: Kept, pairs: Sequence[Pair]) -> Iterator[Difference]:
@@ -67,11 +70,14 @@ def _steps(here: Kept, pairs: Sequence[Pair]) -> Iterator[Difference]:
         passed, number = start + step["duration_s"], number + 1
         if step["verdict"] == "up" or (there is not None and there["verdict"] != "up"):
             continue
-        before = f"passed there in {milliseconds(there['duration_s'])}" if there else "is not in the other run"
+        before = f"passed there in {took(there['duration_s'])}" if there else "is not in the other run"
         word = "is degraded" if step["verdict"] == "degraded" else "failed"
-        took = milliseconds(step["duration_s"])
         yield Difference(
-            "step", f"{step['name']} {word} after {took}; it {before}.", step["message"], passed, step["name"]
+            "step",
+            f"{step['name']} {word} after {took(step['duration_s'])}; it {before}.",
+            step["message"],
+            passed,
+            step["name"],
         )
 
 
@@ -100,18 +106,18 @@ def _unanswered(there: Kept, here: Kept) -> Iterator[Difference]:
 
 
 def _console(there: Kept, here: Kept) -> Iterator[Difference]:
-    known = {_plain(line["text"]) for line in there.evidence.get("console", ())}
+    known = {plain(line["text"]) for line in there.evidence.get("console", ())}
     for line in here.evidence.get("console", ()):
-        if line["type"] == "error" and _plain(line["text"]) not in known:
-            known.add(_plain(line["text"]))
+        if line["type"] == "error" and plain(line["text"]) not in known:
+            known.add(plain(line["text"]))
             yield Difference("console", line["text"], _not_there(there), line["at_s"], _step_at(here, line["at_s"]))
 
 
 def _errors(there: Kept, here: Kept) -> Iterator[Difference]:
-    known = {_plain(error) for error in there.evidence.get("page_errors", ())}
+    known = {plain(error) for error in there.evidence.get("page_errors", ())}
     for error in here.evidence.get("page_errors", ()):
-        if _plain(error) not in known:
-            known.add(_plain(error))
+        if plain(error) not in known:
+            known.add(plain(error))
             yield Difference("error", error, _not_there(there))
 
 
@@ -123,8 +129,18 @@ def _outcomes(there: Kept, here: Kept) -> Iterator[Difference]:
     for one in unmet:
         if one["expectation"] in broken:
             continue
-        seen = f"{held[one['expectation']]['seen']} there" if one["expectation"] in held else ""
+        seen = f"It was {held[one['expectation']]['seen']} there." if one["expectation"] in held else ""
         yield Difference("expectation", f"{one['expectation']}: expected {one['expected']}, saw {one['seen']}", seen)
+
+
+def _fallen(pages: Sequence[Row]) -> Iterator[Difference]:
+    """Vitals that the field calls worse than those of the same page there."""
+    for page in pages:
+        for one in page["vitals"]:
+            if one["rating_fell"]:
+                text = f"{one['name']} of {page['path']} is {one['here']['text']}, {one['here']['word']}"
+                detail = f"It was {one['there']['text']} there, {one['there']['word']}."
+                yield Difference("vital", text, detail, step=page["step"])
 
 
 def _slow_steps(pairs: Sequence[Pair]) -> Iterator[tuple[float, Difference]]:
@@ -142,8 +158,8 @@ def _slow_phases(there: Kept, here: Kept) -> Iterator[tuple[float, Difference]]:
 def _slow(name: str, before: float, after: float, least: float) -> Iterator[tuple[float, Difference]]:
     """How much longer it took, where that is much."""
     if after - before >= max(least, SLOW_SHARE * before):
-        text = f"{name} took {milliseconds(after)}"
-        yield after - before, Difference("slow", text, f"It took {milliseconds(before)} there.")
+        text = f"{name} took {took(after)}"
+        yield after - before, Difference("slow", text, f"It took {took(before)} there.")
 
 
 def _by_key(run: Kept) -> dict[tuple[str, str], list[Row]]:
@@ -154,8 +170,7 @@ def _by_key(run: Kept) -> dict[tuple[str, str], list[Row]]:
 
 
 def _key(request: Row) -> tuple[str, str]:
-    parts = split_url(request["url"])
-    return request["method"], f"{parts.netloc}{_ID.sub('*', parts.path)}"
+    return request["method"], f"{split_url(request['url']).netloc}{place(request['url'])}"
 
 
 def _bad(request: Row) -> bool:
@@ -177,8 +192,8 @@ def _said(there: Kept, before: Sequence[Row]) -> str:
     if not before:
         return "It was not made there."
     first = before[0]
-    took = f" in {milliseconds(first['duration_s'])}" if first["duration_s"] is not None else ""
-    return "It had no answer there, either." if _open(first) else f"It {_outcome(first)}{took} there."
+    within = f" in {took(first['duration_s'])}" if first["duration_s"] is not None else ""
+    return "It had no answer there, either." if _open(first) else f"It {_outcome(first)}{within} there."
 
 
 def _not_there(there: Kept) -> str:
@@ -198,8 +213,3 @@ def _step_at(run: Kept, at_s: float) -> str:
 def _shown(url: str) -> str:
     parts = split_url(url)
     return f"{parts.netloc}{parts.path}" if parts.netloc else url
-
-
-def _plain(text: str) -> str:
-    """What is said without what differs from run to run."""
-    return _ID.sub("*", text)
