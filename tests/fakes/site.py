@@ -7,10 +7,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
+import httpx
 from prometheus_client import CollectorRegistry
 
 from fakes.alerts import TRIGGER
@@ -20,7 +22,7 @@ from prober.history import Bucket, Budget, Day, Event, Page, Query, Span, Stretc
 from prober.model import Check, Condition, Hush, Incident, Reason, Slo, Verdict
 from prober.sinks.prometheus import Exposition
 from prober.store import StoredResult
-from prober.web import Figure, Health, Marker, Row, View
+from prober.web import Figure, Health, Marker, Row, View, WebServer, create_app
 from prober.web.auth import EVERYTHING, Who
 
 NOW = 1_796_083_200.0 + 3 * 3_600 + 12 * 60  # 2026-12-01 03:12 UTC, when people are woken
@@ -220,7 +222,7 @@ def plans() -> tuple[Plan, ...]:
             "the prober's own resolver does not answer",
         ),
         Plan(
-            _check("tickets-dns", "Zone tickets.example", "tickets.example", kind="dns", tags=("net",)), {eu: []}, 0.011
+            _check("zone", "Zone tickets.example", "tickets.example", kind="dns", tags=("net",)), {eu: []}, 0.011
         ),
         Plan(
             _check("images", "Image service", "https://img.shop.example/health", tags=shop),
@@ -469,3 +471,15 @@ class Doorman:
 
     async def __call__(self, scope: dict[str, object], receive: object, send: object) -> None:
         await self.app({**scope, "prober.who": self.who}, receive, send)  # type: ignore[operator]
+
+
+@contextmanager
+def serving(view: View, who: Who | None = None) -> Iterator[httpx.Client]:
+    """A real server over ``view``, and a client of it."""
+    server = WebServer(Doorman(create_app(view), who), "127.0.0.1", 0)
+    server.start()
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=20) as client:
+            yield client
+    finally:
+        server.stop(5.0)

@@ -35,21 +35,20 @@ class Live:
     _streams: set[asyncio.Queue[bytes]] = field(default_factory=set)
     _task: asyncio.Task[None] | None = None
 
-    def join(self) -> asyncio.Queue[bytes] | None:
-        """A queue of messages from now on; None where there are enough."""
+    def join(self, picture: Picture) -> asyncio.Queue[bytes] | None:
+        """A queue of messages on what differs from ``picture``, the latest; None where enough look on."""
         if len(self._streams) >= MOST_STREAMS:
             return None
         queue: asyncio.Queue[bytes] = asyncio.Queue(WAITING)
         self._streams.add(queue)
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._watch())
+            self._task = asyncio.create_task(self._watch(picture))
         return queue
 
     def leave(self, queue: asyncio.Queue[bytes]) -> None:
         self._streams.discard(queue)
 
-    async def _watch(self) -> None:
-        before = await self.board.look()
+    async def _watch(self, before: Picture) -> None:
         while self._streams:
             await asyncio.sleep(LOOK_S)
             now = await self.board.look()
@@ -86,10 +85,10 @@ def events(live: Live) -> Answer:
     """The route of the stream."""
 
     async def answer(request: Request) -> Response:
-        queue = live.join()
+        picture = await live.board.look()
+        queue = live.join(picture)
         if queue is None:
             return PlainTextResponse("enough look on\n", 503, {"retry-after": "60"})
-        picture = await live.board.look()
         if request.headers.get("last-event-id", request.query_params.get("seen")) != str(picture.version):
             queue.put_nowait(message(picture, AGAIN))
         ending = request.scope.get("state", {}).get("ending")
