@@ -221,9 +221,7 @@ def plans() -> tuple[Plan, ...]:
             Reason.RESOLVER_DOWN,
             "the prober's own resolver does not answer",
         ),
-        Plan(
-            _check("zone", "Zone tickets.example", "tickets.example", kind="dns", tags=("net",)), {eu: []}, 0.011
-        ),
+        Plan(_check("zone", "Zone tickets.example", "tickets.example", kind="dns", tags=("net",)), {eu: []}, 0.011),
         Plan(
             _check("images", "Image service", "https://img.shop.example/health", tags=shop),
             {eu: []},

@@ -16,6 +16,7 @@ from prober.app.service.inner import Inner
 from prober.app.telemetry import SelfMetrics, registry_of
 from prober.clock import Clock
 from prober.config import Loaded, Maintenance
+from prober.history import History
 from prober.model import Check, Hush, Verdict
 from prober.state import State
 from prober.web import Health, Row, View
@@ -36,6 +37,7 @@ class Sight:
     started: Callable[[], bool]
     loaded: Callable[[], Loaded]
     elsewhere: Elsewhere
+    history: History
 
     def view(self, metrics: SelfMetrics) -> View:
         """All of it, for the web."""
@@ -55,6 +57,7 @@ class Sight:
                 metrics, self.flow.exposition, self.alarm, self.elsewhere, self.clock, self.checks, self.clock.wall()
             ),
             masked=lambda text: redactor_for(self.loaded()).text(text),
+            history=self.history,
         )
 
     def healthy(self) -> Health:
