@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from prober.history.words import Bucket, Budget, Day, Event, Page, Query, Span, Uptime
+from prober.history.words import Bucket, Budget, Day, Event, IncidentQuery, Page, Query, Span, Uptime
 from prober.model import Check, Incident
 from prober.store import StoredResult
 
@@ -49,6 +49,14 @@ class History(Protocol):
 
     def incidents(self, check_id: str | None, since: float, until: float, limit: int = 100) -> tuple[Incident, ...]:
         """Those that lasted at some time between; newest first."""
+        ...
+
+    def incident(self, incident_id: str) -> Incident | None:
+        """The one of this very id."""
+        ...
+
+    def incident_page(self, query: IncidentQuery) -> tuple[Incident, ...]:
+        """Those that are asked for, newest first."""
         ...
 
     def timeline(self, incident: Incident) -> tuple[Event, ...]:

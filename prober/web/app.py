@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from prober.model import Incident, Verdict
 from prober.sinks.prometheus import FAMILIES
+from prober.web.api import api_routes
 from prober.web.artifacts import artifacts
 from prober.web.formats import OPENMETRICS, wants_openmetrics
 from prober.web.incidents import incident_page
@@ -52,6 +53,7 @@ def create_app(view: View) -> Starlette:
             Route("/artifacts/{identity}", artifacts(view.artifact)),
             Route("/incidents/{incident_id}/{action}", incident_page(view), methods=["GET", "POST"]),
             Route("/prober.css", _style(_STYLE.read_text())),
+            *api_routes(view),
         ],
         middleware=[Middleware(_SecurityHeaders), Middleware(GZipMiddleware, compresslevel=1)],
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from prober.app.alarm import Alarm
@@ -12,8 +12,9 @@ from prober.app.service.flow import Flow
 from prober.app.telemetry import SelfMetrics, registry_of
 from prober.clock import Clock
 from prober.model import Check, Verdict
+from prober.secret import Redactor
 from prober.state import State
-from prober.web import Health, Row, View
+from prober.web import Actions, Health, Row, View
 
 STUCK_S = 30.0  # a scheduler that has not looked at its slots for this long is not alive
 
@@ -29,6 +30,8 @@ class Sight:
     runner: Runner
     checks: Callable[[], tuple[Check, ...]]
     started: Callable[[], bool]
+    actions: Actions
+    redactor: Callable[[], Redactor]
 
     def view(self, metrics: SelfMetrics) -> View:
         """All of it, for the web."""
@@ -43,6 +46,9 @@ class Sight:
             artifact=lambda identity: self.flow.outlets.archive.find(identity),
             incidents=lambda: self.alarm.incidents,
             replies=StoreReplies(self.alarm),
+            checks=self.checks,
+            shown_config=self._shown_config,
+            actions=self.actions,
         )
 
     def healthy(self) -> Health:
@@ -56,6 +62,11 @@ class Sight:
 
     def _ready(self) -> Health:
         return Health(True) if self.alarm.recorder.alive else Health(False, "starting")
+
+    def _shown_config(self, check: Check) -> Mapping[str, object]:
+        """Secrets are a type, but references may have put one into any text."""
+        shown: Mapping[str, object] = self.redactor().value(check.model_dump(mode="json"))
+        return shown
 
     def _row(self, check: Check) -> Row:
         result, state = self.flow.latest.get(check.id), self.flow.states.get(check.id)
@@ -73,6 +84,8 @@ class Sight:
             next_run_at=None if due_s is None else self.clock.wall() + due_s,
             since=state.since if state else None,
             undecided=_undecided(check, state) if state else "",
+            run_id=result.run_id if result else "",
+            verdict=result.verdict if result else None,
         )
 
 
