@@ -130,7 +130,7 @@ class IncidentQuery:
     since: float | None = None
     """Those that lasted after this ..."""
     until: float | None = None
-    """... and had begun by then."""
+    """... and had begun before that."""
     before: tuple[float, str] | None = None
     """A cursor: when the last one of the page before was opened, and its id."""
     limit: int = 50

@@ -1,9 +1,11 @@
 """The store: results, states, incidents and the outbox, in SQLite by default, in PostgreSQL when it is shared."""
 
 from prober.store.rows import (
+    TICK_S,
     Batch,
     Decide,
     Decision,
+    LeftOut,
     OutboxRow,
     Scope,
     Snapshot,
@@ -14,9 +16,11 @@ from prober.store.rows import (
 from prober.store.store import Store, open_store
 
 __all__ = [
+    "TICK_S",
     "Batch",
     "Decide",
     "Decision",
+    "LeftOut",
     "OutboxRow",
     "Scope",
     "Snapshot",

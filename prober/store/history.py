@@ -61,7 +61,7 @@ class History(Database):
         before: tuple[float, str] | None = None,
         limit: int = 50,
     ) -> tuple[Incident, ...]:
-        """Incidents that lasted at some time after ``since`` and had begun by ``until``, newest first.
+        """Incidents that lasted at some time after ``since`` and had begun before ``until``, newest first.
 
         ``before`` is when the last one of the page before was opened, and its id.
         """
@@ -76,7 +76,7 @@ class History(Database):
         if since is not None:
             wanted.append(or_(table.closed_at.is_(None), table.closed_at >= since))
         if until is not None:
-            wanted.append(table.opened_at <= until)
+            wanted.append(table.opened_at < until)
         if before is not None:
             at, incident_id = before
             wanted.append(or_(table.opened_at < at, and_(table.opened_at == at, table.id < incident_id)))

@@ -18,7 +18,7 @@ from fakes.results import Target
 from prober.app.actions import StoreActions, no_passive_checks
 from prober.app.asked import AskedRuns
 from prober.clock import MovedClock
-from prober.history import History
+from prober.history import History, Page, Query
 from prober.model import Check, Incident
 from prober.sinks.prometheus import Exposition
 from prober.store import Store
@@ -133,30 +133,17 @@ class Site:
         assert done.wait(10)
 
 
-class _Past:
-    def __init__(self, site):
-        self._store = site.store
-        self.site = site
-    def _check(self):
-        if self.site.past_fails: raise self.site.past_fails
-    def regions(self, check_id):
-        return ("eu-west-1",)
-    def results(self, query):
-        from prober.history import Page
-        self._check()
-        return Page(self._store.results(query.check_id), None)
-    def run(self, run_id):
-        return next((r for c in ("shop",) for r in self._store.results(c) if r.run_id == run_id), None)
-    def incident(self, incident_id):
-        found = self._store.incident(incident_id)
-        return found if found is not None and found.id == incident_id else None
-    def incident_page(self, q):
-        return self._store.incident_page(check_id=q.check_id, closed=q.closed, condition=q.condition, since=q.since, until=q.until, before=q.before, limit=q.limit)
-    def uptime(self, check_id, region, since, until):
-        from prober.history import Uptime
-        return Uptime(since, until, {})
-    def budget(self, check, now): return None
-    def timeline(self, incident): return ()
+class Past(History):
+    """The past, which a test may have fail."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(site.store, lambda: site.checks, clock=site.clock)
+        self._site = site
+
+    def results(self, query: Query) -> Page:
+        if self._site.past_fails is not None:
+            raise self._site.past_fails
+        return super().results(query)
 
 
 def view_of(site: Site, actions: StoreActions, history: History) -> View:

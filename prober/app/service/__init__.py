@@ -26,6 +26,7 @@ from prober.app.troubles import Troubles
 from prober.app.upkeep import keep_tidy
 from prober.clock import Clock
 from prober.config import Config, Loaded
+from prober.history import History
 from prober.log import Log
 from prober.model import Check, Result
 from prober.selfwatch import Egress, Heartbeat
@@ -105,6 +106,7 @@ class Service:
             self._runner,
             lambda: self.checks,
             lambda: self._started,
+            self._history(),
             StoreActions(self._alarm, self._asked, lambda: self._loaded.config),
             lambda: redactor_for(self._loaded),
         )
@@ -235,6 +237,16 @@ class Service:
         if config.heartbeat:
             self._heartbeat = Heartbeat(config.heartbeat.url, config.heartbeat.every, lambda: self._sight.healthy().ok)
             self._heartbeat_task = asyncio.create_task(self._heartbeat.beat(), name="heartbeat")
+
+    def _history(self) -> History:
+        """The past, as the store has it: not the spare, which knows of none."""
+        return History(
+            self._alarm.store,
+            lambda: self._loaded.config.checks,
+            windows=lambda: self._loaded.config.maintenance,
+            fine_s=lambda: self._loaded.config.store.history,
+            clock=self.clock,
+        )
 
     def _metrics(self) -> SelfMetrics:
         return SelfMetrics(

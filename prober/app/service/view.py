@@ -11,6 +11,7 @@ from prober.app.running import Runner
 from prober.app.service.flow import Flow
 from prober.app.telemetry import SelfMetrics, registry_of
 from prober.clock import Clock
+from prober.history import History
 from prober.model import Check, Verdict
 from prober.secret import Redactor
 from prober.state import State
@@ -30,6 +31,7 @@ class Sight:
     runner: Runner
     checks: Callable[[], tuple[Check, ...]]
     started: Callable[[], bool]
+    history: History
     actions: Actions
     redactor: Callable[[], Redactor]
 
@@ -47,6 +49,7 @@ class Sight:
             incidents=lambda: self.alarm.incidents,
             replies=StoreReplies(self.alarm),
             checks=self.checks,
+            history=self.history,
             shown_config=self._shown_config,
             actions=self.actions,
         )

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from fakes.alerts import AT
-from fakes.rest import LOGIN, PAUSED, SHOP, Alarm, Door, Runner, Site, _Past, view_of
+from fakes.rest import LOGIN, PAUSED, SHOP, Alarm, Door, Past, Runner, Site, view_of
 
 from prober.app.actions import StoreActions
 from prober.app.asked import AskedRuns
@@ -55,7 +55,7 @@ def site(tmp_path: Path, empty_file: Path, loop: asyncio.AbstractEventLoop) -> I
         site = Site(clock, store, alarm, runner, runs, loop, checks)
         config: Any = SimpleNamespace(checks=checks)
         actions = StoreActions(alarm, runs, lambda: config, site.take_signal)
-        site.view = view_of(site, actions, _Past(site))
+        site.view = view_of(site, actions, Past(site))
         server = WebServer(Door(create_app(site.view)), "127.0.0.1", 0)
         server.start()
         site.url = f"http://127.0.0.1:{server.port}"

@@ -208,7 +208,7 @@ def test_incidents_are_found_by_check_state_condition_and_time(site: Site, api: 
     assert found("state=closed") == ["over"]
     assert found("check=shop") == ["lasts", "over"]
     assert found("condition=degraded") == ["slow"]
-    assert found("until=2023-11-14T22:13:20Z") == ["over"]
+    assert found("until=2023-11-14T22:13:21Z") == ["over"]
     assert found("since=2023-11-14T22:14:11Z") == ["slow", "lasts"]
 
 
