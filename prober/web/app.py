@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as Connection
 
 from prober.sinks.prometheus import FAMILIES
+from prober.web.api import api_routes
 from prober.web.artifacts import artifacts
 from prober.web.auth import Scope, needs
 from prober.web.formats import OPENMETRICS, wants_openmetrics
@@ -63,6 +64,7 @@ def create_app(view: View) -> Starlette:
             Route("/artifacts/{identity}", artifacts(view.artifact)),
             Route("/incidents/{incident_id}/{action}", incident_page(view), methods=["GET", "POST"]),
             *(Route(f"/{name}", _asset(STATIC / name)) for name in ASSETS),
+            *api_routes(view),
         ],
         middleware=[Middleware(_SecurityHeaders), Middleware(GZipMiddleware, compresslevel=1)],
     )

@@ -9,8 +9,10 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from prober.app.actions import StoreActions
 from prober.app.alarm import Alarm, notifiers
-from prober.app.assemble import open_logs, require_sinks
+from prober.app.asked import AskedRuns
+from prober.app.assemble import open_logs, redactor_for, require_sinks
 from prober.app.running import Runner, Workload
 from prober.app.running.here import Here
 from prober.app.running.spread import Spread
@@ -88,8 +90,10 @@ class Service:
             lambda: self._egress,
             self._outlets,
             lambda check_id, undecided: self._runner.set_undecided(check_id, undecided),
-            self.on_result,
+            self._on_result,
+            lambda check_id, run_id, why: self._asked.lose(check_id, run_id, why),
         )
+        self._asked = AskedRuns(lambda: self._runner, lambda: self._flow.known)
         self._alarm = Alarm(self.place, self.clock, troubles, self._flow.hand_over_state)
         self._alarm.open(loaded)
         self._ending.callback(self._alarm.shut)
@@ -106,6 +110,8 @@ class Service:
             lambda: self._loaded,
             Elsewhere(self._alarm, self.clock),
             self._history(),
+            StoreActions(self._alarm, self._asked, lambda: self._loaded.config),
+            lambda: redactor_for(self._loaded),
         )
         view = self._sight.view(self._metrics())
         self._on_demand = await self._open_on_demand(loaded)
@@ -114,7 +120,8 @@ class Service:
         self._web = WebServer(create_app(view), host, port)
         self._web.start()
         self._ending.callback(self._web.stop, FLUSH_S)
-        if self._on_demand is not None:  # before the web's end, which waits for answers that this loop gives
+        self._ending.callback(self._asked.close)  # before the web's end, which waits for answers that this loop gives
+        if self._on_demand is not None:
             self._ending.push_async_callback(self._on_demand.close)
         put_in_place = await self._runner.prepare(self._work(loaded))
         self._started = True
@@ -207,6 +214,10 @@ class Service:
             return None
         opened = open_on_demand(path, loaded, self.region, self.clock, self.environ)
         return await self._ending.enter_async_context(opened)
+
+    def _on_result(self, result: Result) -> None:
+        self._asked.take(result)
+        self.on_result(result)
 
     def _work(self, loaded: Loaded) -> Workload:
         """What runs here; of the regions' slots, which interleave, this one's."""
