@@ -24,6 +24,7 @@ from prober.web.formats import OPENMETRICS, wants_openmetrics
 from prober.web.incidents import incident_page
 from prober.web.pages import templates
 from prober.web.probe import probe_page
+from prober.web.status import status_routes
 from prober.web.view import Health, Row, View
 
 REFRESH_S = 10
@@ -52,6 +53,7 @@ def create_app(view: View) -> Starlette:
             Route("/artifacts/{identity}", artifacts(view.artifact)),
             Route("/incidents/{incident_id}/{action}", incident_page(view), methods=["GET", "POST"]),
             Route("/prober.css", _style(_STYLE.read_text())),
+            *status_routes(view),
         ],
         middleware=[Middleware(_SecurityHeaders), Middleware(GZipMiddleware, compresslevel=1)],
     )

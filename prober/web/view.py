@@ -15,6 +15,7 @@ from prober.clock import Clock, SystemClock
 from prober.history import History
 from prober.model import Check, Hush, Incident, Reason, Verdict
 from prober.sinks.prometheus import Exposition
+from prober.web.status.offer import Offer
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,5 +157,7 @@ class View:
     """The past; None where nothing keeps it."""
     actions: Actions | None = None
     """What may be done; None where nothing may."""
+    status: Offer | None = None
+    """What public status pages are made of; None where none is configured."""
     inner: Callable[[], Mapping[str, object]] = dict
     """The prober's own health: figures by name, for its page."""
