@@ -76,7 +76,7 @@ class Colours(Strict):
             for word, colour, under, ground in pairs:
                 if (ratio := contrast(colour, ground)) < LEAST_CONTRAST:
                     raise ValueError(
-                        f"{name}: {word} {colour} on {under} {ground} has a contrast of {ratio:.1f}; "
+                        f"{name}: {word} {colour} on {under} {ground} has a contrast of {ratio:.2f}; "
                         f"expected at least {LEAST_CONTRAST} (WCAG 2.2 AA)"
                     )
         return self

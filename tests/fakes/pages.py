@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 from prometheus_client import CollectorRegistry
+from starlette.middleware import Middleware
 
 from fakes.alerts import TRIGGER
 from fakes.past import Past
@@ -127,8 +128,11 @@ def found(check_id: str, opened_at: float, closed_at: float | None = None, **cha
 class served:  # noqa: N801 - reads as what it is
     """The whole application on a port of loopback."""
 
-    def __init__(self, world: World) -> None:
-        self._server = WebServer(create_app(world.view()), "127.0.0.1", 0)
+    def __init__(self, world: World, *before: Middleware) -> None:
+        """``before`` stands where the door would."""
+        app = create_app(world.view())
+        app.user_middleware += before
+        self._server = WebServer(app, "127.0.0.1", 0)
 
     def __enter__(self) -> httpx.Client:
         self._server.start()

@@ -131,9 +131,7 @@ def test_the_json_says_the_same(world: World, client: httpx.Client) -> None:
 
 def test_names_that_are_markup_stay_text(make: Make) -> None:
     text = PAGE.replace("title: Example status", f"title: {json.dumps(NASTY)}")
-    text = text.replace(
-        "{name: Payments, checks: private-pay", f"{{name: {json.dumps(NASTY)}, id: pay, checks: private-pay"
-    )
+    text = text.replace("name: Payments, checks", f"name: {json.dumps(NASTY)}, id: pay, checks")
     world = make(text)
     world.past.was("private-pay", Stretch.DOWN, AT - 600, AT)
     world.past.kept = [found("private-pay", AT - 600)]
@@ -180,13 +178,12 @@ def test_badges_say_uptime_state_and_latency(world: World, client: httpx.Client)
     world.past.was("private-pay", Stretch.DOWN, AT - 86_400, AT - 80_000)
     said = {}
     for kind in ("uptime-7d", "uptime-90d", "state", "p95"):
-        answer = client.get(f"/status/main/badges/payments/{kind}.svg")
+        path = f"/status/main/badges/payments/{kind}.svg"
+        answer = client.get(path)
         assert answer.headers["content-type"] == "image/svg+xml"
         assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
         said[kind] = ElementTree.fromstring(answer.text).attrib["aria-label"]
-        known = client.get(
-            f"/status/main/badges/payments/{kind}.svg", headers={"if-none-match": answer.headers["etag"]}
-        )
+        known = client.get(path, headers={"if-none-match": answer.headers["etag"]})
         assert known.status_code == 304
     assert said["state"] == "Payments: operational"
     assert said["p95"] == "Payments p95: 250ms"
