@@ -23,6 +23,7 @@ BROWSER_FILES = (
     "test_browser_pool",
     "test_browser_vitals",
     "test_grafana_live",
+    "test_pages_in_browser",
     "test_pool",
     "test_purchase",
 )

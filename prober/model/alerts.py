@@ -180,7 +180,7 @@ class Hush:
     """What status pages say of it; without it, only when it is and what it concerns."""
 
     def covers(self, check_id: str, tags: Collection[str]) -> bool:
-        """Whether it is meant for a check of this id and these tags."""
+        """Whether it is meant for the check of this id and with these tags."""
         if not self.checks and not self.tags:
             return True
-        return any(fnmatchcase(check_id, one) for one in self.checks) or not set(self.tags).isdisjoint(tags)
+        return any(fnmatchcase(check_id, pattern) for pattern in self.checks) or not set(self.tags).isdisjoint(tags)

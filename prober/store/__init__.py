@@ -2,9 +2,11 @@
 
 from prober.store.announcements import Announced, Announcement, Update
 from prober.store.rows import (
+    TICK_S,
     Batch,
     Decide,
     Decision,
+    LeftOut,
     OutboxRow,
     Scope,
     Snapshot,
@@ -16,11 +18,13 @@ from prober.store.store import Store, open_store
 from prober.store.subscribers import Subscriber
 
 __all__ = [
+    "TICK_S",
     "Announced",
     "Announcement",
     "Batch",
     "Decide",
     "Decision",
+    "LeftOut",
     "OutboxRow",
     "Scope",
     "Snapshot",

@@ -62,16 +62,24 @@ class WebServer:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, telling when it listens, and able to drop its connections."""
+    """uvicorn's server, telling when it listens and when it ends, and able to drop its connections.
+
+    Answers that go on for long find an Event of its end in their scope, as ``state["ending"]``.
+    """
 
     def __init__(self, config: uvicorn.Config, on_start: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_start = on_start
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._ending = self.lifespan.state["ending"] = asyncio.Event()
         await super().startup(sockets)
         self._loop = asyncio.get_running_loop()
         self._on_start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._ending.set()
+        await super().shutdown(sockets)
 
     def abort(self) -> None:
         """Drop every connection, from another thread: what is left unsent is what nobody reads."""

@@ -15,6 +15,7 @@ from prober.app.assemble import open_logs, require_sinks
 from prober.app.running import Runner, Workload
 from prober.app.running.here import Here
 from prober.app.running.spread import Spread
+from prober.app.service.elsewhere import Elsewhere
 from prober.app.service.flow import Flow
 from prober.app.service.on_demand import OnDemand, open_on_demand
 from prober.app.service.outlets import FLUSH_S, Outlets
@@ -26,6 +27,7 @@ from prober.app.troubles import Troubles
 from prober.app.upkeep import keep_tidy
 from prober.clock import Clock
 from prober.config import Config, Loaded
+from prober.history import History
 from prober.log import Log
 from prober.model import Check, Result
 from prober.selfwatch import Egress, Heartbeat
@@ -101,7 +103,16 @@ class Service:
         self._reloads = Reloads(loaded.digest, True, self.clock.wall())
         self._runner = self._open_runner(loaded)
         self._sight = Sight(
-            self.region, self.clock, self._flow, self._alarm, self._runner, lambda: self.checks, lambda: self._started
+            self.region,
+            self.clock,
+            self._flow,
+            self._alarm,
+            self._runner,
+            lambda: self.checks,
+            lambda: self._started,
+            lambda: self._loaded,
+            Elsewhere(self._alarm, self.clock),
+            self._history(),
         )
         view = self._sight.view(self._metrics())
         view = replace(view, status=offer_of(loaded, lambda: self._loaded, self._alarm))
@@ -234,6 +245,16 @@ class Service:
         if config.heartbeat:
             self._heartbeat = Heartbeat(config.heartbeat.url, config.heartbeat.every, lambda: self._sight.healthy().ok)
             self._heartbeat_task = asyncio.create_task(self._heartbeat.beat(), name="heartbeat")
+
+    def _history(self) -> History:
+        """The past, as the store has it: not the spare, which knows of none."""
+        return History(
+            self._alarm.store,
+            lambda: self._loaded.config.checks,
+            windows=lambda: self._loaded.config.maintenance,
+            fine_s=lambda: self._loaded.config.store.history,
+            clock=self.clock,
+        )
 
     def _metrics(self) -> SelfMetrics:
         return SelfMetrics(
