@@ -34,6 +34,7 @@ from prober.web.pages.live import Live, events
 from prober.web.pages.overview import overview
 from prober.web.probe import probe_page
 from prober.web.runs import run_routes
+from prober.web.status import status_routes
 from prober.web.view import Health, View
 
 SECURITY_HEADERS = {
@@ -65,6 +66,7 @@ def create_app(view: View) -> Starlette:
             Route("/incidents/{incident_id}/{action}", incident_page(view), methods=["GET", "POST"]),
             *(Route(f"/{name}", _asset(STATIC / name)) for name in ASSETS),
             *api_routes(view),
+            *status_routes(view),
         ],
         middleware=[Middleware(_SecurityHeaders), Middleware(GZipMiddleware, compresslevel=1)],
     )

@@ -16,6 +16,7 @@ from prober.history import History
 from prober.model import Certificate, Check, Hush, Incident, Reason, Verdict
 from prober.sinks.prometheus import Exposition
 from prober.store import StoredResult
+from prober.web.status.offer import Offer
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +199,8 @@ class View:
     """The past; None where nothing keeps it."""
     actions: Actions | None = None
     """What may be done; None where nothing may."""
+    status: Offer | None = None
+    """What public status pages are made of; None where none is configured."""
     inner: Callable[[], Mapping[str, Sequence[Figure]]] = dict
     """The prober's own health, for its page: figures by section."""
     masked: Callable[[str], str] = str
