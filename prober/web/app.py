@@ -9,69 +9,54 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, gener
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from prober.model import Incident, Verdict
 from prober.sinks.prometheus import FAMILIES
 from prober.web.artifacts import artifacts
+from prober.web.auth import Access, Door, Scope, needs
+from prober.web.auth.login import login_routes
+from prober.web.errors import on_failure, on_refusal
 from prober.web.formats import OPENMETRICS, wants_openmetrics
+from prober.web.headers import SecurityHeaders
 from prober.web.incidents import incident_page
 from prober.web.pages import templates
 from prober.web.probe import probe_page
 from prober.web.view import Health, Row, View
 
 REFRESH_S = 10
-SECURITY_HEADERS = {
-    "content-security-policy": (
-        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cache-control": "no-store",
-}
 
 _STYLE = Path(__file__).parent / "static" / "prober.css"
 _OURS = frozenset(family.name for family in FAMILIES)
 
 
-def create_app(view: View) -> Starlette:
-    """The web application over ``view``."""
+def create_app(view: View, access: Access | None = None, *, hsts_s: float = 0.0) -> Starlette:
+    """The web application over ``view``, behind the door; without ``access`` as without ``web.auth``."""
+    access = access or Access(clock=view.clock)
     return Starlette(
         routes=[
-            Route("/", _status_page(view)),
+            Route("/", needs(Scope.READ, _status_page(view))),
             Route("/metrics", _metrics(view)),
             Route("/probe", probe_page(view.probe)),
             Route("/healthz", _health(view.healthy)),
             Route("/readyz", _health(view.ready)),
-            Route("/artifacts/{identity}", artifacts(view.artifact)),
+            Route("/artifacts/{identity}", needs(Scope.READ, artifacts(view.artifact))),
             Route("/incidents/{incident_id}/{action}", incident_page(view), methods=["GET", "POST"]),
             Route("/prober.css", _style(_STYLE.read_text())),
+            *login_routes(access),
         ],
-        middleware=[Middleware(_SecurityHeaders), Middleware(GZipMiddleware, compresslevel=1)],
+        middleware=[
+            Middleware(SecurityHeaders, hsts_s=hsts_s),
+            Middleware(Door, access=access),
+            Middleware(GZipMiddleware, compresslevel=1),
+        ],
+        exception_handlers={HTTPException: on_refusal, Exception: on_failure},
     )
-
-
-class _SecurityHeaders:
-    """Sets the headers every answer must have, errors included."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
 
 
 def _metrics(view: View) -> Callable[[Request], Response]:
