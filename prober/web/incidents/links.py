@@ -26,7 +26,6 @@ FORM_BYTES = 2_048
 MOST_FIELDS = 10
 AT_ONCE = 4
 """So many requests ask the store at a time; while it does not answer, the rest of the web side goes on."""
-POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 Answer = Callable[[Request], Awaitable[Response]]
 
