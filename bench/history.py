@@ -79,34 +79,29 @@ def room(store: Store) -> dict[str, float]:
 def multiply(store: Store, recorded: int, fine_days: int) -> None:
     """As many checks as wanted, and as many days before the recorded one."""
     named = "substr('000' || (check_id + :copy * :n), -3)"
-    recent = "check_id < :limit AND (:copy > 0 OR :day > 0)"
-    hours = (
-        f"INSERT INTO hours SELECT {named}, hour - 24 * :day, region, payload FROM hours "
-        f"WHERE {recent} AND hour >= :today * 24"
-    )
-    days = (
-        f"INSERT INTO days SELECT {named}, day - :day, region, runs, good, payload FROM days "
-        f"WHERE {recent} AND day = :today"
-    )
-    watched = (
-        f"INSERT INTO watched SELECT {named}, region, lacking, since, until FROM watched "
-        "WHERE check_id < :limit AND :copy > 0"
-    )
+    hours = f"INSERT INTO hours SELECT {named}, hour - 24 * :day, region, payload FROM recorded_hours"
+    days = f"INSERT INTO days SELECT {named}, day - :day, region, runs, good, payload FROM recorded_days"
+    watched = f"INSERT INTO watched SELECT {named}, region, lacking, since, until FROM watched WHERE check_id < :limit"
     states = (
         f"INSERT INTO states SELECT {named}, region, verdict, payload, heard_at, stale_at FROM states "
-        "WHERE check_id < :limit AND :copy > 0"
+        "WHERE check_id < :limit"
     )
-    given = {"n": recorded, "limit": f"{recorded:03d}", "today": int(START // DAY_S)}
+    given = {"n": recorded, "limit": f"{recorded:03d}"}
     with store._writing() as connection:
-        for copy in range(CHECKS // recorded):
+        for table in ("hours", "days"):
+            connection.execute(text(f"CREATE TABLE recorded_{table} AS SELECT * FROM {table}"))
+            connection.execute(text(f"DELETE FROM {table}"))
+        for copy in range(1, CHECKS // recorded):
             for statement in (watched, states):
                 connection.execute(text(statement), {**given, "copy": copy})
-        # In the order that they would have come about in.
-        for day in reversed(range(FINE_DAYS)):
+        connection.execute(text("UPDATE watched SET since = since - 86400 * 89"))
+    # In the order that they would have come about in.
+    for day in reversed(range(FINE_DAYS)):
+        with store._writing() as connection:
             for copy in range(CHECKS // recorded):
                 for statement in (hours, days) if day < fine_days else (days,):
-                    connection.execute(text(statement), {**given, "copy": copy, "day": day})
-        connection.execute(text("UPDATE watched SET since = since - 86400 * 89"))
+                    connection.execute(text(statement), {"n": recorded, "copy": copy, "day": day})
+    with store._writing() as connection:
         connection.execute(text("ANALYZE"))
 
 
