@@ -15,11 +15,12 @@ from prober.app.alarm import Alarm, notifiers
 from prober.app.asked import AskedRuns
 from prober.app.assemble import open_logs, redactor_for, require_sinks
 from prober.app.running import Runner, Workload
+from prober.app.running.forks import open_environment
 from prober.app.running.here import Here
 from prober.app.running.spread import Spread
 from prober.app.service.elsewhere import Elsewhere
 from prober.app.service.flow import Flow
-from prober.app.service.front import Front
+from prober.app.service.front import Front, configured_of
 from prober.app.service.front import require as require_front
 from prober.app.service.on_demand import OnDemand, open_on_demand
 from prober.app.service.outlets import FLUSH_S, Outlets
@@ -29,6 +30,7 @@ from prober.app.targets import Place
 from prober.app.telemetry import Reloads, SelfMetrics
 from prober.app.troubles import Troubles
 from prober.app.upkeep import keep_tidy
+from prober.app.webside import Configured
 from prober.clock import Clock
 from prober.config import Config, Loaded
 from prober.history import History
@@ -126,9 +128,11 @@ class Service:
         self._on_demand = await self._open_on_demand(loaded)
         if self._on_demand is not None:
             view = replace(view, probe=self._on_demand.ask)
-        self._front = Front.open(loaded, view, host, port, self.clock)
-        self._front.start()
-        self._ending.callback(self._front.server.stop, FLUSH_S)
+        self._front = Front.open(
+            loaded, view, host, port, self._configured, open_environment(self.environ, loaded.secrets)
+        )
+        await self._front.start()
+        self._ending.push_async_callback(self._front.serving.stop, FLUSH_S)
         self._ending.callback(self._asked.close)  # before the web's end, which waits for answers that this loop gives
         if self._on_demand is not None:
             self._ending.push_async_callback(self._on_demand.close)
@@ -259,6 +263,9 @@ class Service:
         if config.heartbeat:
             self._heartbeat = Heartbeat(config.heartbeat.url, config.heartbeat.every, lambda: self._sight.healthy().ok)
             self._heartbeat_task = asyncio.create_task(self._heartbeat.beat(), name="heartbeat")
+
+    def _configured(self) -> Configured:
+        return configured_of(self._loaded, frozenset(check.id for check in self.checks))
 
     def _history(self) -> History:
         """The past, as the store has it: not the spare, which knows of none."""

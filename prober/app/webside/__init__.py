@@ -13,25 +13,33 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from prober.app.webside.far import near
 from prober.app.webside.lines import COUNT, answering
-from prober.app.webside.setting import HEAD_BYTES, Setting
+from prober.app.webside.near import near
+from prober.app.webside.setting import HEAD_BYTES, Configured, Setting
 from prober.log import Log
 from prober.web import View
 
-__all__ = ["Setting", "WebSide"]
+__all__ = ["Configured", "Setting", "WebSide"]
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 30.0
 SETTLED_S = 30.0
+"""One that lived this long has not failed at its start."""
 
 _log = Log(__name__)
 
 
 class WebSide:
-    """Keeps one process serving ``view`` on ``listener`` until told to stop."""
+    """Keeps one process serving ``view`` on ``listener``, from its start to its stop."""
 
-    def __init__(self, view: View, setting: Setting, listener: socket.socket, environ: Mapping[str, str]) -> None:
-        self._find, has = near(view)
+    def __init__(
+        self,
+        view: View,
+        configured: Callable[[], Configured],
+        setting: Setting,
+        listener: socket.socket,
+        environ: Mapping[str, str],
+    ) -> None:
+        self._find, has = near(view, configured)
         self._setting = replace(setting, has=has)
         self._listener = listener
         self._environ = environ
@@ -45,24 +53,20 @@ class WebSide:
         await self._spawn()
         self._keeping = asyncio.create_task(self._keep(), name="web side")
 
-    def change(self, setting: Setting) -> None:
-        """What the next one is told."""
-        self._setting = replace(setting, has=self._setting.has)
-
     async def stop(self, grace_s: float) -> None:
         """Let running answers end for at most ``grace_s`` seconds, then end it."""
         if self._keeping is not None:
             self._keeping.cancel()
+        self._hang_up()
+        self._listener.close()
         if self._process is None:
             return
-        self._hang_up()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace_s):
                 await self._process.wait()
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         await self._process.wait()
-        self._listener.close()
 
     async def _keep(self) -> None:
         early, clock = 0, asyncio.get_running_loop().time
@@ -79,11 +83,9 @@ class WebSide:
 
     async def _spawn(self) -> None:
         with contextlib.ExitStack() as theirs:
-            control = self._pair(theirs)
-            lines = [self._pair(theirs) for _ in range(COUNT)]
-            command = (sys.executable, "-P", "-m", "prober.app.webside.child", str(control[1].fileno()))
+            control, *lines = [_pair(theirs) for _ in range(COUNT + 1)]
             self._process = await asyncio.create_subprocess_exec(
-                *command,
+                *(sys.executable, "-P", "-m", "prober.app.webside.child", str(control[1].fileno())),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 env=dict(self._environ),
@@ -94,14 +96,8 @@ class WebSide:
             descriptors = [self._listener.fileno(), *(line[1].fileno() for line in lines)]
             socket.send_fds(self._control, [len(told).to_bytes(HEAD_BYTES)], descriptors)
             self._control.sendall(told)
-            for line in lines:
-                answering(line[0], self._find)
-
-    @staticmethod
-    def _pair(theirs: contextlib.ExitStack) -> tuple[socket.socket, socket.socket]:
-        ours, other = socket.socketpair()
-        theirs.enter_context(other)
-        return ours, other
+            for line, _ in lines:
+                answering(line, self._find)
 
     def _hang_up(self) -> None:
         if self._control is not None:
@@ -109,3 +105,7 @@ class WebSide:
             self._control = None
 
 
+def _pair(theirs: contextlib.ExitStack) -> tuple[socket.socket, socket.socket]:
+    ours, other = socket.socketpair()
+    theirs.enter_context(other)
+    return ours, other

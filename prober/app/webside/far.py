@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
+from dataclasses import replace
+from itertools import chain
 from typing import Any, cast
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
 
 from prober.app.webside.lines import Lines
+from prober.app.webside.setting import Configured, Setting
 from prober.history import History
+from prober.model import Check
+from prober.secret import Redactor
 from prober.sinks.prometheus import Exposition
+from prober.store import Store
 from prober.web import Actions, Replies, View
+from prober.web.status.offer import Offer
 
 
 class Far:
     """An object at the other end: its methods are asked for by name."""
 
-    def __init__(self, lines: Lines, name: str, later: Executor | None = None, futures: frozenset[str] = frozenset()):
+    def __init__(self, lines: Lines, name: str, later: Executor, futures: frozenset[str] = frozenset()) -> None:
         self._lines = lines
         self._name = name
         self._later = later
@@ -28,9 +36,8 @@ class Far:
         if method.startswith("_"):
             raise AttributeError(method)
         name = f"{self._name}.{method}"
-        if method in self._futures and self._later is not None:
-            later = self._later
-            return lambda *args, **more: later.submit(self._lines.call, name, *args, **more)
+        if method in self._futures:
+            return lambda *args, **more: self._later.submit(self._lines.call, name, *args, **more)
         return lambda *args, **more: self._lines.call(name, *args, **more)
 
 
@@ -55,8 +62,39 @@ class FarRegistry(CollectorRegistry):
         yield from self._lines.call("collect")
 
 
-def far_view(lines: Lines, region: str, has: frozenset[str], history: History | None, later: Executor) -> View:
-    """A View of what is at the other end of ``lines``; ``has`` says which of the parts that may be missing are there."""
+class FarConfig:
+    """The configuration, kept here until it changes."""
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+        self._one_at_a_time = threading.Lock()
+        self._redactor = Redactor()
+        self.now = cast(Configured, None)
+        self.here: tuple[Check, ...] = ()
+        self.refresh()
+
+    def refresh(self) -> bool:
+        """Take up what has changed; whether anything has. Raises Retryable where the prober does not answer."""
+        with self._one_at_a_time:
+            pieces = self._lines.stream("configured", self.now.digest if self.now else "")
+            head: Configured | None = next(pieces, None)
+            if head is None:
+                return False
+            now = replace(head, checks=tuple(chain.from_iterable(pieces)))
+            self.here = tuple(check for check in now.checks if check.id in now.here)
+            self._redactor = Redactor(now.secrets)
+            self.now = now
+            return True
+
+    def masked(self, text: str) -> str:
+        """``text`` without the configuration's secrets."""
+        return self._redactor.text(text)
+
+
+def far_view(
+    lines: Lines, setting: Setting, config: FarConfig, store: Store, history: History, later: Executor
+) -> View:
+    """A View of what is at the other end of ``lines``."""
 
     def ask(name: str) -> Callable[..., Any]:
         return lambda *args: lines.call(name, *args)
@@ -64,49 +102,38 @@ def far_view(lines: Lines, region: str, has: frozenset[str], history: History | 
     def probe(*args: Any) -> Future[Any]:
         return later.submit(lines.call, "probe", *args)
 
+    has, runs = setting.has, frozenset({"run_now"})
     return View(
-        region=region,
+        region=setting.region,
         exposition=cast(Exposition, FarExposition(lines)),
         registry=FarRegistry(lines),
-        snapshot=ask("snapshot"),
+        snapshot=lambda: list(chain.from_iterable(lines.stream("snapshot"))),
         healthy=ask("healthy"),
         ready=ask("ready"),
         artifact=ask("artifact"),
         incidents=ask("incidents"),
-        replies=cast(Replies, Far(lines, "replies")) if "replies" in has else None,
+        replies=cast(Replies, Far(lines, "replies", later)) if "replies" in has else None,
         probe=probe if "probe" in has else None,
-        checks=ask("checks"),
-        history=history if history is not None else cast(History, Far(lines, "history")) if "history" in has else None,
-        actions=cast(Actions, Far(lines, "actions", later, frozenset({"run_now"}))) if "actions" in has else None,
+        checks=lambda: config.here,
+        shown_config=ask("shown_config"),
+        history=history,
+        actions=cast(Actions, Far(lines, "actions", later, frozenset({"run_now"})))
+        if "actions" in setting.has
+        else None,
+        status=_offer(lines, setting, config, store) if "status" in has else None,
         inner=ask("inner"),
+        masked=config.masked,
     )
 
 
-def near(view: View) -> tuple[Callable[[str], Callable[..., Any]], frozenset[str]]:
-    """The same view from the prober's side: what a name that is asked for calls, and which parts there are."""
-    plain: dict[str, Callable[..., Any]] = {
-        "render": lambda openmetrics: view.exposition.render(openmetrics=openmetrics),
-        "collect": lambda: list(view.registry.collect()),
-        "snapshot": lambda: list(view.snapshot()),
-        "healthy": view.healthy,
-        "ready": view.ready,
-        "artifact": view.artifact,
-        "incidents": lambda: list(view.incidents()),
-        "checks": lambda: list(view.checks()),
-        "inner": lambda: dict(view.inner()),
-    }
-    if view.probe is not None:
-        plain["probe"] = view.probe
-    parts = {"replies": view.replies, "actions": view.actions, "history": view.history}
-    there = {name: part for name, part in parts.items() if part is not None}
-
-    def find(name: str) -> Callable[..., Any]:
-        if name in plain:
-            return plain[name]
-        part, _, method = name.partition(".")
-        if part not in there or method.startswith("_"):
-            raise LookupError(f"nothing is called {name}")
-        found: Callable[..., Any] = getattr(there[part], method)
-        return found
-
-    return find, frozenset({*there, *(name for name in ("probe",) if name in plain)})
+def _offer(lines: Lines, setting: Setting, config: FarConfig, store: Store) -> Offer:
+    return Offer(
+        pages=setting.web.status_pages,
+        base=setting.base,
+        public_url=setting.web.public_url,
+        store=store,
+        checks=lambda: config.now.checks,
+        windows=lambda: config.now.windows,
+        key=lambda: cast("bytes | None", lines.call("status.key")),
+        wake=lambda: lines.call("status.wake"),
+    )

@@ -1,7 +1,7 @@
 """How the web's process asks the prober: one call at a time on each of a few lines, answered by a thread of its own.
 
-Pickles are safe here and nowhere else: both ends are this prober, and the pairs of sockets between them have no names by
-which anybody else could open them.
+Pickles are safe here and nowhere else: both ends are this prober, and the pairs of sockets between them have no names
+by which anybody else could open them.
 """
 
 from __future__ import annotations
@@ -80,10 +80,9 @@ class Lines:
 
 def answer(line: socket.socket, find: Callable[[str], Callable[..., Any]]) -> None:
     """Answer what is asked on ``line`` until its other end is gone; ``find`` gives the function of a name."""
-    with line, line.makefile("rwb") as file:
-        with suppress(BrokenPipeError, ConnectionResetError):
-            while (asked := _next(file)) is not None:
-                _answer(file, *asked, find)
+    with line, line.makefile("rwb") as file, suppress(BrokenPipeError, ConnectionResetError):
+        while (asked := _next(file)) is not None:
+            _answer(file, *asked, find)
 
 
 def _answer(
@@ -95,7 +94,7 @@ def _answer(
         _say(file, FAULT, fault)
     except (BrokenPipeError, ConnectionResetError):
         raise
-    except Exception as error:  # a web server's boundary: what breaks one answer must not end the line
+    except Exception as error:  # noqa: BLE001  a web server's boundary: what breaks one answer must not end the line
         _log.error("the web asked and something broke", asked=name, exc_info=error)
         _say(file, BROKEN, describe(error))
 
