@@ -63,6 +63,10 @@ class Alarm:
         else:
             self.spare = open_store(path, self.clock)
             self.store = open_store(config.store.url, wait=False)
+        # Connections of its own: however many look back, the recorder never waits for one.
+        self.past = open_store(
+            config.store.url or path, None if config.store.url else self.clock, exclusive=False, wait=False
+        )
         self._instance = (self.spare if self.store.shared else self.store).instance_id()
         self._public_url = config.web.public_url
         self._deliveries = tuple(self._delivery(store, config) for store in (self.store, self.spare))
@@ -106,7 +110,7 @@ class Alarm:
 
     def shut(self) -> None:
         """Give up the stores."""
-        for store in (self.store, self.spare):
+        for store in (self.past, self.store, self.spare):
             store.close()
 
     # What it says of itself.

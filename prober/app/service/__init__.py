@@ -270,7 +270,7 @@ class Service:
     def _history(self) -> History:
         """The past, as the store has it: not the spare, which knows of none."""
         return History(
-            self._alarm.store,
+            self._alarm.past,
             lambda: self._loaded.config.checks,
             windows=lambda: self._loaded.config.maintenance,
             fine_s=lambda: self._loaded.config.store.history,
