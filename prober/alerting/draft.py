@@ -71,7 +71,9 @@ class Draft:
         # What was decided while nothing was heard of it does not hold any more, however steady it is.
         again = after is not state and result.started_at > state.last_at + self._freshness_s(result.check)
         eventful = bool(transitions) or again or after.undecided != state.undecided
-        runs = thinning.keep(result, eventful)
+        runs = thinning.keep(
+            result, eventful or result.check.pushed
+        )  # a signal is kept, whoever brought it was told so
         if runs:
             self._results.append(result)
             self._stands_for[result.run_id] = runs

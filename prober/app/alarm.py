@@ -59,7 +59,7 @@ class Alarm:
         else:
             self.spare = open_store(path, self.clock)
             self.store = open_store(config.store.url, wait=False)
-        self._instance = (self.spare if self.store.shared else self.store).instance_id()
+        self._instance = self.own.instance_id()
         self._public_url = config.web.public_url
         self._deliveries = tuple(self._delivery(store, config) for store in (self.store, self.spare))
         self.recorder = Recorder(
@@ -150,6 +150,11 @@ class Alarm:
     def current(self) -> Store:
         """Where incidents are at the moment: the spare while the store is away."""
         return self.spare if self.recorder.away else self.store
+
+    @property
+    def own(self) -> Store:
+        """The store that is this prober's alone: beside a shared one, its spare."""
+        return self.spare if self.store.shared else self.store
 
     @property
     def key(self) -> bytes | None:

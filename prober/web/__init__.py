@@ -3,7 +3,7 @@
 from prober.web.app import create_app
 from prober.web.server import WebServer
 from prober.web.signing import holds, incident_links
-from prober.web.view import Actions, Health, Marker, Matter, Replies, Row, View
+from prober.web.view import Actions, Health, Marker, Matter, Replies, Row, Signals, Told, View
 
 __all__ = [
     "Actions",
@@ -12,6 +12,8 @@ __all__ = [
     "Matter",
     "Replies",
     "Row",
+    "Signals",
+    "Told",
     "View",
     "WebServer",
     "create_app",

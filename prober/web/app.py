@@ -1,4 +1,5 @@
-"""The routes. All of them are read only, so that GET and HEAD are all there is, but the pages behind signed links."""
+"""The routes. All of them are read only, so that GET and HEAD are all there is, but the pages behind signed links and
+what passive checks are told by."""
 
 from __future__ import annotations
 
@@ -22,6 +23,7 @@ from prober.sinks.prometheus import FAMILIES
 from prober.web.artifacts import artifacts
 from prober.web.formats import OPENMETRICS, wants_openmetrics
 from prober.web.incidents import incident_page
+from prober.web.ingest import ingest_routes
 from prober.web.pages import templates
 from prober.web.probe import probe_page
 from prober.web.view import Health, Row, View
@@ -51,6 +53,7 @@ def create_app(view: View) -> Starlette:
             Route("/readyz", _health(view.ready)),
             Route("/artifacts/{identity}", artifacts(view.artifact)),
             Route("/incidents/{incident_id}/{action}", incident_page(view), methods=["GET", "POST"]),
+            *ingest_routes(view.signals),
             Route("/prober.css", _style(_STYLE.read_text())),
         ],
         middleware=[Middleware(_SecurityHeaders), Middleware(GZipMiddleware, compresslevel=1)],

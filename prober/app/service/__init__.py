@@ -11,6 +11,7 @@ from pathlib import Path
 
 from prober.app.alarm import Alarm, notifiers
 from prober.app.assemble import open_logs, require_sinks
+from prober.app.passive import Intake, Passive
 from prober.app.running import Runner, Workload
 from prober.app.running.here import Here
 from prober.app.running.spread import Spread
@@ -25,7 +26,7 @@ from prober.app.upkeep import keep_tidy
 from prober.clock import Clock
 from prober.config import Config, Loaded
 from prober.log import Log
-from prober.model import Check, Result
+from prober.model import Check, Result, Verdict
 from prober.selfwatch import Egress, Heartbeat
 from prober.sinks.prometheus import Exposition
 from prober.web import WebServer, create_app
@@ -85,9 +86,13 @@ class Service:
             lambda: self._alarm,
             lambda: self._egress,
             self._outlets,
-            lambda check_id, undecided: self._runner.set_undecided(check_id, undecided),
-            self.on_result,
+            self._on_state,
+            self._on_result,
         )
+        self.passive = Passive(
+            self.place, self.clock, lambda check, result: self._flow.take(check, result, _nobody), self._flow.show
+        )
+        self.intake = Intake(self.passive)
         self._alarm = Alarm(self.place, self.clock, troubles, self._flow.hand_over_state)
         self._alarm.open(loaded)
         self._ending.callback(self._alarm.shut)
@@ -96,7 +101,7 @@ class Service:
         self._sight = Sight(
             self.region, self.clock, self._flow, self._alarm, self._runner, lambda: self.checks, lambda: self._started
         )
-        view = self._sight.view(self._metrics())
+        view = replace(self._sight.view(self._metrics()), signals=self.intake)
         self._on_demand = await self._open_on_demand(loaded)
         if self._on_demand is not None:
             view = replace(view, probe=self._on_demand.ask)
@@ -111,12 +116,14 @@ class Service:
         self._ending.callback(lambda: self._calendar.shutdown(wait=False))
         self._adopt(loaded)
         self._alarm.start(config)
+        self.passive.begin(self._alarm.own, self._alarm.recorder.states)
         put_in_place()
 
     async def watch(self) -> None:
         """Take slots and watch the loop until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._runner.serve())
+            group.create_task(self.passive.serve())
             group.create_task(self._watch_egress())
             group.create_task(self._watch_alarm())
 
@@ -162,6 +169,7 @@ class Service:
         """Take no more slots, let runs end, flush every queue, close everything."""
         if self._started:
             await self._runner.stop(GRACE_S)
+            await self.passive.close()
             await self._flow.close()
             if self._heartbeat_task:
                 self._heartbeat_task.cancel()
@@ -182,6 +190,16 @@ class Service:
             if not self._alarm.alive:
                 raise RuntimeError("a thread of the alerting side is gone: nothing would be told any more")
 
+    def _on_state(self, check_id: str, undecided: bool) -> None:
+        """A state was committed."""
+        self._runner.set_undecided(check_id, undecided)
+        self.passive.settled(check_id, self._flow.states[check_id])
+
+    def _on_result(self, result: Result) -> None:
+        if result.check.pushed and result.verdict is Verdict.UNKNOWN:
+            self.passive.doubted(result.check.id)
+        self.on_result(result)
+
     # What a configuration makes of it.
 
     def _open_runner(self, loaded: Loaded) -> Runner:
@@ -199,7 +217,7 @@ class Service:
 
     def _work(self, loaded: Loaded) -> Workload:
         """What runs here; of the regions' slots, which interleave, this one's."""
-        checks = tuple(check for check in loaded.config.checks if self.place.runs(check))
+        checks = tuple(check for check in loaded.config.checks if self.place.runs(check) and not check.pushed)
         regions = loaded.config.regions or (self.region,)
         return Workload(loaded, checks, regions.index(self.region), len(regions))
 
@@ -208,6 +226,8 @@ class Service:
         self._loaded = loaded
         self.checks = tuple(check for check in loaded.config.checks if self.place.runs(check))
         self._flow.adopt(self.checks)
+        self.passive.adopt(self.checks)
+        self.intake.adopt(loaded.config.checks, loaded.secrets)
         self._outlets.adopt(loaded)
         self._adopt_heartbeat(loaded.config)
 
@@ -229,3 +249,7 @@ class Service:
             lambda: self._heartbeat,
             lambda: self._outlets.archive.uploads,
         )
+
+
+def _nobody() -> None:
+    """Nothing waits for the end of a run that others made."""
