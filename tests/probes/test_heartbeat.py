@@ -147,3 +147,13 @@ def test_run_leaves_it_out_and_says_so(tmp_path: Path) -> None:
     alone = run("backup")
     assert alone.returncode == 2
     assert "nothing to run: backup is told by others, and only prober serve listens" in alone.stderr
+
+
+def test_the_examples_of_the_docs_hold() -> None:
+    example = Path(__file__).parents[2] / "docs" / "examples" / "passive.yaml"
+    loaded = load(example, {}, lenient=True)
+    assert all(isinstance(check, Spec) for check in loaded.config.checks)
+    assert len(loaded.config.checks) == 5
+    names = ("BACKUP_TOKEN", "MAIL_QUEUE_TOKEN", "FALCO_TOKEN", "ALERTMANAGER_TOKEN", "WATCHDOG_TOKEN")
+    environ = {name: f"{name.lower()}-of-16-characters" for name in names}
+    assert len(load(example, environ, lenient=False).config.checks) == 5
