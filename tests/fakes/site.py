@@ -14,6 +14,10 @@ from functools import cached_property
 
 import httpx
 from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as Connection
 
 from fakes.alerts import TRIGGER
 from fakes.results import LEAF, ROOT, Target
@@ -363,7 +367,8 @@ class PlannedHistory:
             return None
         lost = self.uptime(check.id, "", now - check.slo.window, now).ratio
         left = None if lost is None else 1 - (1 - lost) / (1 - check.slo.objective / 100)
-        return Budget(check.slo.objective, check.slo.window, left, {"1h": 13.2, "6h": 2.4}, now + 2 * DAY)
+        gone_at = now + 2 * DAY if left is not None and left > 0 else None
+        return Budget(check.slo.objective, check.slo.window, left, {"1h": 13.2, "6h": 2.4}, gone_at)
 
 
 def wave(seed: str, at: float) -> float:
@@ -423,10 +428,34 @@ INNER = {
     "Schedule": [
         Figure("Schedule lag, p99", "within 10ms", "how late runs began after their slot, since the start"),
         Figure("Missed runs", "3", "checkout 3", well=False),
+        Figure("Slots last looked at", "0ms ago"),
+        Figure("Longest stall of a loop", "38ms", "since the start"),
     ],
-    "Store": [Figure("Where", "/var/lib/prober/prober.db"), Figure("In reach", "yes"), Figure("Size", "412 MB")],
-    "Sinks": [Figure("otlp", "0 waiting, 0 dropped")],
-    "Configuration": [Figure("Digest", "9f2c11a07b7d4e55"), Figure("On disk", "the one that runs")],
+    "Store": [
+        Figure("Where", "postgresql://db.internal/prober", "shared by regions"),
+        Figure("In reach", "yes"),
+        Figure("Results waiting", "0"),
+        Figure("Results never stored", "0"),
+    ],
+    "Notices": [Figure("Waiting", "1", "ops 1"), Figure("Sent", "214", "ops 120, pager 94"), Figure("Given up", "0")],
+    "Sinks": [Figure("otlp", "0 waiting, 0 dropped"), Figure("cloudwatch", "12 waiting, 0 dropped")],
+    "Browsers and workers": [
+        Figure("chromium: slots", "1 of 2 busy", "2 workers up"),
+        Figure("chromium: memory", "742 MB", "workers and their browsers"),
+        Figure("chromium: last start", "610ms", "9 starts"),
+    ],
+    "Configuration": [
+        Figure("Checks", "10"),
+        Figure("Digest", "9f2c11a07b7d4e55"),
+        Figure("Loaded", "2026-11-30T21:48:02.114Z"),
+        Figure("On disk", "the one that runs"),
+    ],
+    "Regions": [Figure("eu-west-1", "heard of 4s ago"), Figure("us-east-1", "heard of 9s ago")],
+    "Process": [
+        Figure("Up for", "5h24m"),
+        Figure("Memory, at most", "131 MB"),
+        Figure("Threads", "9"),
+    ],
 }
 
 
@@ -461,20 +490,26 @@ class Site:
 
 
 class Doorman:
-    """The application for somebody who may do everything, or for whoever is named."""
+    """Says who asks, whatever the door in front of it found out."""
 
-    def __init__(self, app: object, who: Who | None = None) -> None:
-        self.app = app
-        self.who = who or Who("", EVERYTHING)
+    def __init__(self, app: ASGIApp, who: Who) -> None:
+        self._app = app
+        self._who = who
 
-    async def __call__(self, scope: dict[str, object], receive: object, send: object) -> None:
-        await self.app({**scope, "prober.who": self.who}, receive, send)  # type: ignore[operator]
+    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
+        await self._app({**scope, "prober.who": self._who}, receive, send)
+
+
+def admitted(app: Starlette, who: Who | None = None) -> Starlette:
+    """``app`` for ``who``; for somebody without a name who may do everything if None."""
+    app.user_middleware.append(Middleware(Doorman, who=who or Who("", EVERYTHING)))
+    return app
 
 
 @contextmanager
 def serving(view: View, who: Who | None = None) -> Iterator[httpx.Client]:
     """A real server over ``view``, and a client of it."""
-    server = WebServer(Doorman(create_app(view), who), "127.0.0.1", 0)
+    server = WebServer(admitted(create_app(view), who), "127.0.0.1", 0)
     server.start()
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=20) as client:

@@ -139,7 +139,8 @@ class Board:
 
     def _entry(self, row: Row, check: Check | None, incidents: Sequence[Incident], now: float) -> Entry:
         state = overall(row, incidents)
-        since = "" if row.since is None else format_lasting(_coarse(now - row.since))
+        began = _began(row, state, incidents)
+        since = "" if began is None else format_lasting(_coarse(now - began))
         past = self._past.told.get(row.check_id, Told())
         seen = row.message if state != "up" or row.undecided else ""
         reason = row.reason if seen else None
@@ -169,6 +170,13 @@ def overall(row: Row, incidents: Iterable[Incident]) -> str:
     if "down" in states:
         return "partial" if len(states) > 1 else "down"
     return next((state for state in ORDER if state in states), "unknown")
+
+
+def _began(row: Row, state: str, incidents: Sequence[Incident]) -> float | None:
+    """Since when it is like this: what fails in some regions only has no beginning of its own but its incident's."""
+    if state != "partial":
+        return row.since
+    return min((incident.opened_at for incident in incidents), default=None)
 
 
 def _urgency(incident: Incident) -> tuple[bool, bool, int, float]:

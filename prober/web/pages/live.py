@@ -101,18 +101,19 @@ def events(live: Live) -> Answer:
 
 async def _stream(live: Live, queue: asyncio.Queue[bytes], ending: asyncio.Event | None) -> AsyncIterator[bytes]:
     over = asyncio.ensure_future((ending or asyncio.Event()).wait())
+    got = asyncio.ensure_future(queue.get())
     try:
         yield f"retry: {RETRY_MS}\n\n".encode()
         while not over.done():
-            got = asyncio.ensure_future(queue.get())
             await asyncio.wait({got, over}, timeout=QUIET_S, return_when=asyncio.FIRST_COMPLETED)
             if not got.done():
-                got.cancel()
                 yield b":\n\n"
             elif got.result() == _END:
                 return
             else:
                 yield got.result()
+                got = asyncio.ensure_future(queue.get())
     finally:
         over.cancel()
+        got.cancel()
         live.leave(queue)

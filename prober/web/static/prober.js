@@ -7,17 +7,21 @@
     if (time && !time.title) time.title = `${local.format(new Date(time.dateTime))} where you are`;
   });
 
+  const GUTTER = 52; // left of a chart's plot, as in chart.html
   /* Charts: what the table says of the moment that is pointed at. */
   for (const figure of document.querySelectorAll("[data-chart]")) {
     const svg = figure.querySelector(".chart");
     const cursor = svg.querySelector(".cursor");
     const readout = figure.querySelector(".readout");
     const rows = [...figure.querySelectorAll(".points tbody tr")];
+    const starts = rows.map((row) => Date.parse(row.querySelector("time").dateTime));
+    const [since, until] = [Number(figure.dataset.since), Number(figure.dataset.until)].map((at) => at * 1_000);
     const heads = [...figure.querySelectorAll(".points thead th")].map((head) => head.textContent);
     svg.addEventListener("pointermove", (event) => {
       const box = svg.getBoundingClientRect();
-      const share = Math.min(Math.max((event.clientX - box.left) / box.width, 0), 0.9999);
-      const cells = [...rows[Math.floor(share * rows.length)].children];
+      const share = Math.min(Math.max((event.clientX - box.left - GUTTER) / (box.width - GUTTER), 0), 1);
+      const at = since + share * (until - since);
+      const cells = [...rows[Math.max(0, starts.findLastIndex((start) => start <= at))].children];
       const x = `${(share * 100).toFixed(2)}%`;
       cursor.setAttribute("x1", x);
       cursor.setAttribute("x2", x);

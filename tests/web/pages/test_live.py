@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from fakes.site import NOW, Doorman, Site
+from fakes.site import NOW, Site, admitted
 
 from prober.model import Verdict
 from prober.web import Row, WebServer, create_app
@@ -53,7 +53,7 @@ def server(stage: Stage) -> Iterator[WebServer]:
         def wall(self) -> float:
             return NOW
 
-    server = WebServer(Doorman(create_app(replace(view, snapshot=stage.snapshot, clock=Running(NOW)))), "127.0.0.1", 0)
+    server = WebServer(admitted(create_app(replace(view, snapshot=stage.snapshot, clock=Running(NOW)))), "127.0.0.1", 0)
     server.start()
     yield server
     server.stop(5.0)
