@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, SerializeAsAny, field_validator
 
 from prober.config.alerts import Grouping, Maintenance, Names, Route
 from prober.config.stack import Alertmanager, Prometheus, Rules, checked_rules
+from prober.config.status_pages import StatusPage
 from prober.model import AlertPolicy, Check, Duration, Identifier, Severity, Strict
 from prober.notify import Channel
 from prober.notify._posting import WebUrl
@@ -133,6 +134,8 @@ class Web(Strict):
     reaches the web side can have anything probed but link-local and metadata addresses."""
     blackbox_timeout_offset: Annotated[Duration, Field(ge=0, le=60)] = 0.5
     """How much sooner than Prometheus' scrape timeout a probe by /probe ends."""
+    status_pages: dict[Identifier, StatusPage] = {}
+    """Pages that everybody may see, by name: each is at /status/ and its name."""
 
     @property
     def host(self) -> str:
