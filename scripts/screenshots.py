@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 from fakes.axe import LOOKS, chromium, looking  # noqa: E402
-from fakes.site import Site, many, serving  # noqa: E402
+from fakes.plans import many  # noqa: E402
+from fakes.site import Site, serving  # noqa: E402
 
 OUT = ROOT / "docs" / "screenshots"
 COLOURS = 96

@@ -11,7 +11,8 @@ from typing import Any
 
 import httpx
 import pytest
-from fakes.site import NOW, Site, admitted
+from fakes.plans import NOW
+from fakes.site import Site, admitted
 
 from prober.model import Verdict
 from prober.web import Row, WebServer, create_app

@@ -8,7 +8,8 @@ from dataclasses import replace
 import httpx
 import pytest
 from fakes.axe import LOOKS, chromium, found_by_axe, looking, too_wide
-from fakes.site import Site, many, serving
+from fakes.plans import many
+from fakes.site import Site, serving
 from playwright.sync_api import Browser, expect
 
 from prober.model import Verdict

@@ -10,8 +10,9 @@ from dataclasses import replace
 import httpx
 import pytest
 from fakes.markup import Markup
+from fakes.plans import NOW
 from fakes.results import Target
-from fakes.site import NOW, Site, serving
+from fakes.site import Site, serving
 from fakes.watching import Watching
 
 from prober.clock import MovedClock
