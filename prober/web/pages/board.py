@@ -19,6 +19,8 @@ from prober.web.view import Health, Row
 LOOK_S = 1.0
 PAST_S = 60.0
 """Bars and sparklines move slowly."""
+FIRST_S = 2.0
+"""Then a page without them is better than none."""
 MOST_INCIDENTS = 20
 """Shown above the checks; the others have their own page."""
 ORDER = ("down", "partial", "unknown", "degraded", "maintenance", "up")
@@ -84,10 +86,10 @@ class Board:
         self._version = int(self._view.clock.wall()) * 1_000  # not one that a prober before us had
 
     async def look(self) -> Picture:
-        """What there is to be seen. The first who asks waits for the history, nobody else does."""
+        """What there is to be seen. Who asks first waits for the history for a while, nobody else does."""
         self._refresh_past()
         if self._past_at == float("-inf") and self._looking_back is not None:
-            await asyncio.shield(self._looking_back)
+            await asyncio.wait({self._looking_back}, timeout=FIRST_S)
         now = self._view.clock.monotonic()
         if self._picture is None or now - self._looked_at >= LOOK_S:
             self._picture, self._looked_at = self._look(), now
