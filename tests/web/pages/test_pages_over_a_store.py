@@ -24,7 +24,7 @@ from prober.web import Row
 QUARTER_S, DAY_S = 900.0, 86_400.0
 DAYS = 12
 BEGIN = NOW - DAYS * DAY_S
-SHOP = Target(id="shop", interval=QUARTER_S, alert=AlertPolicy(down_after=1, up_after=1), slo=Slo(objective=99.0))
+SHOP = Target(id="shop", interval="15m", alert=AlertPolicy(down_after=1, up_after=1), slo=Slo(objective=99.0))
 SPLIT = SHOP.model_copy(update={"id": "split"})
 
 
