@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from prober.history import Bucket, Day, Stretch, Uptime
 from prober.model import format_lasting
-from prober.web.pages.making import ours, percent
+from prober.web.making import ours, percent
 
 STEP, HEIGHT = 4, 20
 NOT_UP = (
