@@ -151,7 +151,9 @@ class Board:
         known = self._entries.get(row.check_id)
         if known is not None and known[0] == key:
             return known[1]
-        regions = dict(row.regions) or {self._view.region: "maintenance" if row.maintenance else str(row.state)}
+        regions = {region: str(at) for region, at in row.regions} or {
+            self._view.region: "maintenance" if row.maintenance else str(row.state)
+        }
         tags = check.tags if check is not None else ()
         html = ours(self._parts.row(row, state, since, past, tags, regions if len(regions) > 1 else {}, seen))
         words = " ".join((row.check_id, row.title, row.kind, row.target, *tags)).lower()
