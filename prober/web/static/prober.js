@@ -34,6 +34,26 @@
     });
   }
 
+  const load = async () => {
+    const answer = await fetch(location.href, { cache: "no-store" });
+    if (!answer.ok) throw new Error(answer.status);
+    return new DOMParser().parseFromString(await answer.text(), "text/html");
+  };
+
+  /* A part that is asked for anew now and then, unless somebody is in it or the page is not looked at. */
+  const part = document.querySelector("[data-refresh]");
+  if (part) {
+    setInterval(async () => {
+      const now = document.getElementById(part.id);
+      if (document.hidden || now.contains(document.activeElement)) return;
+      try {
+        now.replaceWith(document.adoptNode((await load()).getElementById(part.id)));
+      } catch {
+        now.classList.add("old");
+      }
+    }, part.dataset.refresh * 1_000);
+  }
+
   const live = document.querySelector("[data-events]");
   if (!live || !window.EventSource) return;
   const AGAIN_MS = 30_000;
@@ -75,9 +95,7 @@
   const again = async () => {
     stream?.close();
     try {
-      const answer = await fetch(location.href, { cache: "no-store" });
-      if (!answer.ok) throw new Error(answer.status);
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const page = await load();
       for (const part of ["counts", "open", "board"]) id(part).replaceWith(document.adoptNode(page.getElementById(part)));
       document.title = page.title;
       live.dataset.events = page.querySelector("[data-events]").dataset.events;
