@@ -176,7 +176,8 @@ class History:
 
     def incident(self, incident_id: str) -> Incident | None:
         """The one of this very id."""
-        ...
+        found = self._store.incident(incident_id)
+        return found if found is not None and found.id == incident_id else None
 
     def timeline(self, incident: Incident) -> tuple[Event, ...]:
         """What happened in it, oldest first: failures, transitions, notices and what became of them, answers, notes."""
