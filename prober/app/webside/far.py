@@ -117,9 +117,7 @@ def far_view(
         checks=lambda: config.here,
         shown_config=ask("shown_config"),
         history=history,
-        actions=cast(Actions, Far(lines, "actions", later, frozenset({"run_now"})))
-        if "actions" in setting.has
-        else None,
+        actions=cast(Actions, Far(lines, "actions", later, runs)) if "actions" in has else None,
         signals=cast(Signals, Far(lines, "signals", later, told)) if "signals" in has else None,
         status=_offer(lines, setting, config, store) if "status" in has else None,
         inner=ask("inner"),
