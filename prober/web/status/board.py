@@ -138,7 +138,8 @@ class Board:
 
     def make(self, name: str) -> PublicPage:
         """The page as it is now. Raises Retryable while the store is away."""
-        store, now = self.offer.store, self.clock.wall()
+        store = self.offer.store
+        now = store.now()  # what happened is stamped by its clock
         bulletin = self._bulletins.get(name)
         announcements = store.announcements(name, now - DAYS * 86_400.0)
         sources = Sources(
