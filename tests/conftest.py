@@ -26,6 +26,7 @@ BROWSER_FILES = (
     "test_pages_in_browser",
     "test_pool",
     "test_purchase",
+    "test_run_pages",
     "test_status_in_browser",
 )
 

@@ -106,6 +106,13 @@ def stored_result(row: Row[Any]) -> StoredResult:
     )
 
 
+def kept(result: Result) -> StoredResult:
+    """A result as it will be read back."""
+    row = result_row(result)
+    payload = json.loads(row["payload"])
+    return StoredResult(**{**row, "verdict": result.verdict, "reason": result.reason, "payload": payload})
+
+
 def state_row(state: Mapping[str, Any], now: float, ahead_s: float = 0.0) -> dict[str, Any]:
     """A state's dict as a row; the store's clock says ``now`` and is ``ahead_s`` before that of its writer.
 

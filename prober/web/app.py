@@ -20,10 +20,11 @@ from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as Connection
 
 from prober.sinks.prometheus import FAMILIES
+from prober.web.api import api_routes
 from prober.web.artifacts import artifacts
 from prober.web.auth import Scope, needs
 from prober.web.formats import OPENMETRICS, wants_openmetrics
-from prober.web.incidents import incident_page
+from prober.web.incidents import incident_page, incident_routes
 from prober.web.pages.board import Board
 from prober.web.pages.check import check_page
 from prober.web.pages.doing import check_action
@@ -32,6 +33,7 @@ from prober.web.pages.health import health_page
 from prober.web.pages.live import Live, events
 from prober.web.pages.overview import overview
 from prober.web.probe import probe_page
+from prober.web.runs import run_routes
 from prober.web.status import status_routes
 from prober.web.view import Health, View
 
@@ -44,7 +46,7 @@ SECURITY_HEADERS = {
     "cache-control": "no-store",
 }
 
-ASSETS = ("prober.css", "prober.js", "icon.svg")
+ASSETS = ("prober.css", "prober.js", "icon.svg", "run.css")
 """What pages load: all of it small, and held in memory."""
 ASSET_HEADERS = {"cache-control": "max-age=86400"}  # pages name it with its digest, so that a change is seen at once
 
@@ -63,6 +65,7 @@ def create_app(view: View) -> Starlette:
             Route("/artifacts/{identity}", artifacts(view.artifact)),
             Route("/incidents/{incident_id}/{action}", incident_page(view), methods=["GET", "POST"]),
             *(Route(f"/{name}", _asset(STATIC / name)) for name in ASSETS),
+            *api_routes(view),
             *status_routes(view),
         ],
         middleware=[Middleware(_SecurityHeaders), Middleware(GZipMiddleware, compresslevel=1)],
@@ -79,6 +82,8 @@ def _pages(view: View) -> list[Route]:
         Route("/checks/{check_id}", needs(Scope.READ, check_page(pages))),
         Route("/checks/{check_id}/{action}", check_action(pages), methods=["POST"]),
         Route("/health", needs(Scope.READ, health_page(pages))),
+        *run_routes(view, pages),
+        *incident_routes(view, pages),
     ]
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from fakes.alerts import AT
 from fakes.postgres import Postgres, postgres
-
 from prober.clock import MovedClock
 from prober.store import Store
 

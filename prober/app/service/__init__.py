@@ -10,8 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from prober.app.actions import StoreActions
 from prober.app.alarm import Alarm, notifiers
-from prober.app.assemble import open_logs, require_sinks
+from prober.app.asked import AskedRuns
+from prober.app.assemble import open_logs, redactor_for, require_sinks
 from prober.app.running import Runner, Workload
 from prober.app.running.here import Here
 from prober.app.running.spread import Spread
@@ -95,8 +97,10 @@ class Service:
             lambda: self._egress,
             self._outlets,
             lambda check_id, undecided: self._runner.set_undecided(check_id, undecided),
-            self.on_result,
+            self._on_result,
+            lambda check_id, run_id, why: self._asked.lose(check_id, run_id, why),
         )
+        self._asked = AskedRuns(lambda: self._runner, lambda: self._flow.known)
         self._alarm = Alarm(self.place, self.clock, troubles, self._flow.hand_over_state, letter_senders)
         self._alarm.open(loaded)
         self._ending.callback(self._alarm.shut)
@@ -113,6 +117,8 @@ class Service:
             lambda: self._loaded,
             Elsewhere(self._alarm, self.clock),
             self._history(),
+            StoreActions(self._alarm, self._asked, lambda: self._loaded.config),
+            lambda: redactor_for(self._loaded),
         )
         view = self._sight.view(self._metrics())
         view = replace(view, status=offer_of(loaded, lambda: self._loaded, self._alarm))
@@ -123,7 +129,8 @@ class Service:
         self._web = WebServer(create_app(view), host, port)
         self._web.start()
         self._ending.callback(self._web.stop, FLUSH_S)
-        if self._on_demand is not None:  # before the web's end, which waits for answers that this loop gives
+        self._ending.callback(self._asked.close)  # before the web's end, which waits for answers that this loop gives
+        if self._on_demand is not None:
             self._ending.push_async_callback(self._on_demand.close)
         put_in_place = await self._runner.prepare(self._work(loaded))
         self._started = True
@@ -223,6 +230,10 @@ class Service:
             return None
         opened = open_on_demand(path, loaded, self.region, self.clock, self.environ)
         return await self._ending.enter_async_context(opened)
+
+    def _on_result(self, result: Result) -> None:
+        self._asked.take(result)
+        self.on_result(result)
 
     def _work(self, loaded: Loaded) -> Workload:
         """What runs here; of the regions' slots, which interleave, this one's."""

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from prober.clock import iso
 from prober.model import format_duration, format_lasting
+from prober.panels import clock, size
 
 
 def templates() -> Environment:
@@ -30,6 +31,8 @@ def templates() -> Environment:
         took=took,
         tick=tick,
         web_link=web_link,
+        size=size,
+        clock=clock,
     )
     return environment
 

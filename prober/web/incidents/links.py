@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jinja2 import Template
@@ -17,6 +16,7 @@ from starlette.responses import HTMLResponse, Response
 from prober.clock import Clock
 from prober.faults import Retryable
 from prober.model import format_lasting
+from prober.web.incidents.choices import silences
 from prober.web.pages import stamp, templates
 from prober.web.pages.forms import NAME_CHARS, one_line, read_form
 from prober.web.signing import ACTIONS
@@ -24,7 +24,6 @@ from prober.web.view import Matter, Replies, View
 
 AT_ONCE = 4
 """So many requests ask the store at a time; while it does not answer, the rest of the web side goes on."""
-MORNING = 8
 POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 Answer = Callable[[Request], Awaitable[Response]]
@@ -92,15 +91,9 @@ class _Pages:
         """A page of two lines."""
         return _html(self.said.render(title=title, text=text), status)
 
-    def choices(self) -> dict[str, tuple[float, str]]:
-        """For how long there may be silence: seconds and words by the value that the form sends."""
-        now = datetime.fromtimestamp(self.clock.wall(), UTC)
-        tomorrow = (now + timedelta(days=1)).replace(hour=MORNING, minute=0, second=0, microsecond=0)
-        return {
-            "1h": (3_600.0, "1 hour"),
-            "4h": (4 * 3_600.0, "4 hours"),
-            "tomorrow": ((tomorrow - now).total_seconds(), f"until tomorrow, {tomorrow:%d %b %H:%M} UTC"),
-        }
+    def choices(self) -> Mapping[str, tuple[float, str]]:
+        """For how long there may be silence."""
+        return silences(self.clock.wall())
 
     def _page(
         self, status: int, action: str, matter: Matter, *, complaint: str = "", done: str = "", asking: bool = False
