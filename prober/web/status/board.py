@@ -131,11 +131,6 @@ class Board:
         found = [bucket for one in checks for bucket in self.history.latency(one, "", now - LATENCY_S, now, 1)]
         return max((bucket.p95_s for bucket in found if bucket.p95_s is not None), default=None)
 
-    def forget(self, name: str) -> None:
-        """Something was announced: make the page anew for whoever asks next."""
-        if name in self._kept:
-            self._kept[name].tried_at = float("-inf")
-
     def make(self, name: str) -> PublicPage:
         """The page as it is now. Raises Retryable while the store is away."""
         store = self.offer.store

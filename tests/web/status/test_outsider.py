@@ -16,6 +16,7 @@ from prober.history import Stretch
 from prober.model import Condition, Hush, HushKind, Verdict
 from prober.store import Subscriber
 from prober.web import Row, create_app
+from prober.web.api import OPERATIONS
 
 MARK = "zz-private"
 MARKED = """
@@ -158,11 +159,15 @@ def test_no_mark_leaves_by_a_status_page_its_badges_its_feeds_or_its_forms(make:
 
 def test_what_a_stranger_may_not_do_is_refused_without_a_mark(make: Make) -> None:
     world = marked(make)
+    announcing = [one for one in OPERATIONS if one.path.startswith("/status-pages")]
     with served(world) as client:
-        answers = [one for _, one in asked(client, world, "/api/v1/status-pages")]
-    assert {answer.status_code for answer in answers} == {401}
-    assert {answer.headers["content-type"] for answer in answers} == {"application/problem+json"}
-    assert not [answer for answer in answers if MARK in told(answer)]
+        for operation in announcing:
+            path = "/api/v1" + operation.path.format(page="main", announcement_id="zz-private-incident-1")
+            answer = client.request(operation.method, path, json=operation.sent)
+            assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json")
+            assert MARK not in told(answer)
+    assert len(announcing) == 4
+    assert world.store.announcements("main", 0.0) == ()
 
 
 def test_nothing_that_is_private_was_in_what_templates_get(make: Make) -> None:
