@@ -251,7 +251,7 @@ def test_people_may_add_to_an_incident_that_was_found(world: World, known: httpx
         (ANNOUNCEMENTS, {"title": "x", "starts_at": "soon"}, 422, "body.starts_at"),
         (ANNOUNCEMENTS, {"title": "x", "ends_at": "2020-01-01T00:00:00Z"}, 422, "ends before it begins"),
         (ANNOUNCEMENTS, {"title": "x", "more": 1}, 422, "body.more"),
-        (ANNOUNCEMENTS, {"title": "x", "text": "x" * 70_000}, 413, "too large"),
+        (ANNOUNCEMENTS, {"title": "x", "text": "x" * 70_000}, 413, "65536 bytes"),
         (ANNOUNCEMENTS, [], 422, "body"),
         (UPDATES, {"about": "nothing", "state": "x"}, 404, "no announcement and no incident"),
         (ANNOUNCEMENTS.replace("main", "nowhere"), {"title": "x"}, 404, "no status page"),

@@ -50,7 +50,7 @@ def test_a_page_needs_no_script_and_asks_nobody_else(browser: Browser, shown: ht
         page.on("request", lambda request: asked.append(request.url))
         page.goto("/status/tickets")
         expect(page.get_by_role("heading", name="Tickets status")).to_be_visible()
-        expect(page.get_by_role("heading", name="Payments: partial outage")).to_be_visible()
+        expect(page.get_by_role("heading", name="Payments: partial outage Partial outage")).to_be_visible()
         expect(page.get_by_role("img", name="Payments, the last 90 days")).to_be_visible()
         page.get_by_label("Email address").fill("ann@reader.example")
         page.get_by_role("button", name="Subscribe").first.click()
