@@ -19,6 +19,8 @@ from prober.app.running.here import Here
 from prober.app.running.spread import Spread
 from prober.app.service.elsewhere import Elsewhere
 from prober.app.service.flow import Flow
+from prober.app.service.front import Front
+from prober.app.service.front import require as require_front
 from prober.app.service.on_demand import OnDemand, open_on_demand
 from prober.app.service.outlets import FLUSH_S, Outlets
 from prober.app.service.view import Sight
@@ -34,7 +36,6 @@ from prober.log import Log
 from prober.model import Check, Result
 from prober.selfwatch import Egress, Heartbeat
 from prober.sinks.prometheus import Exposition
-from prober.web import WebServer, create_app
 
 if TYPE_CHECKING:
     from prober.web.status.herald import Herald
@@ -43,8 +44,8 @@ GRACE_S = 10.0
 EGRESS_TURN_S = 60.0
 ALARM_LOOK_S = 1.0
 HERALD_LOOK_S = 5.0
-FIXED = ("store", "web", "job", "engine")
-"""Sections that take effect at the start only."""
+FIXED = ("store", "job", "engine")
+"""Sections that take effect at the start only; of ``web`` all but who may ask."""
 
 _log = Log(__name__)
 
@@ -75,15 +76,14 @@ class Service:
     @property
     def url(self) -> str:
         """Where the web side answers."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._web.port}"
+        return self._front.url
 
     async def start(self, loaded: Loaded, host: str, port: int) -> None:
         """Start everything, the alerting side first, so that nothing is measured that could not be told.
 
         Raises UserFault for a port or a store that cannot be had.
         """
-        self._loaded, self._host = loaded, host
+        self._loaded = loaded
         config = loaded.config
         require_sinks(config.sinks)
         exposition = Exposition(config.job, self.region)
@@ -126,9 +126,9 @@ class Service:
         self._on_demand = await self._open_on_demand(loaded)
         if self._on_demand is not None:
             view = replace(view, probe=self._on_demand.ask)
-        self._web = WebServer(create_app(view), host, port)
-        self._web.start()
-        self._ending.callback(self._web.stop, FLUSH_S)
+        self._front = Front.open(loaded, view, host, port, self.clock)
+        self._front.start()
+        self._ending.callback(self._front.server.stop, FLUSH_S)
         self._ending.callback(self._asked.close)  # before the web's end, which waits for answers that this loop gives
         if self._on_demand is not None:
             self._ending.push_async_callback(self._on_demand.close)
@@ -158,11 +158,14 @@ class Service:
         # All that can fail comes first; what follows only puts what was built into its place.
         notifiers(config)
         require_sinks(config.sinks)
+        require_front(config.web)
         put_in_place = await self._runner.prepare(self._work(loaded))
         open_logs(loaded)
         if config.selfwatch.egress != self._egress.canaries:
             self._egress = Egress(config.selfwatch.egress, self.clock)
         self._adopt(loaded)
+        if not self._front.adopt(config.web):
+            _log.warning("a change that takes effect at the next start", section="web")
         self._alarm.configure(config)
         put_in_place()
         self._reloads.digest, self._reloads.successful = loaded.digest, True

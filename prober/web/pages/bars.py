@@ -12,7 +12,7 @@ from itertools import groupby
 from markupsafe import Markup, escape
 
 from prober.history import Bucket, Day, Stretch, Uptime
-from prober.web.pages.making import ours, percent
+from prober.web.making import ours, percent
 
 STEP, HEIGHT = 4, 20
 LETTERS = {

@@ -11,8 +11,8 @@ from starlette.concurrency import run_in_threadpool
 
 from prober.faults import Retryable
 from prober.model import Check, Condition, Incident, format_lasting
+from prober.web.making import ours
 from prober.web.pages.frame import Pages
-from prober.web.pages.making import ours
 from prober.web.pages.past import Past, Told, look_back
 from prober.web.view import Health, Row
 

@@ -14,8 +14,9 @@ from starlette.responses import RedirectResponse, Response
 from prober.faults import Retryable, UserFault
 from prober.model import Hush, HushKind
 from prober.web.auth import Scope, Who, who_asks
+from prober.web.auth.forms import checked_form
 from prober.web.auth.who import Answer
-from prober.web.pages.forms import one_line, own_form
+from prober.web.pages.forms import one_line
 from prober.web.pages.frame import Pages
 from prober.web.view import Actions
 
@@ -58,7 +59,7 @@ def check_action(pages: Pages) -> Answer:
         (scope, do), who = found, who_asks(request)
         if not who.may(scope):
             raise HTTPException(403 if who.name else 401)
-        form = await own_form(request)
+        form = await checked_form(request)
         try:
             return RedirectResponse(await do(actions, check_id, form, who, pages.view.clock.wall()), 303)
         except UserFault as fault:
