@@ -27,7 +27,7 @@ STALE_S = 3_600.0
 """So long a page is shown that could not be made anew; then it is better to say nothing."""
 MAX_AGE_S = 10
 """So long others may keep an answer."""
-MOST_BODIES = 2_000
+MOST_BODIES = 600
 LATENCY_S = 86_400.0
 """The time a badge's p95 is over."""
 LATENCY_FRESH_S = 60.0
@@ -77,7 +77,7 @@ class Board:
         kept = self._kept.get(name)
         if kept is None:
             raise HTTPException(404)
-        if not self._is_due(kept) or (kept.lock.locked() and kept.page is not None):
+        if kept.page is not None and (kept.lock.locked() or not self._is_due(kept)):
             return self._known(kept)
         async with kept.lock:
             if self._is_due(kept):

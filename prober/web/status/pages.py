@@ -210,8 +210,11 @@ def _feed(board: Board, kind: str) -> Answer:
 
 
 def page_address(board: Board, request: Request) -> str:
-    """Where the page is: below the configured address, or else where it was asked for."""
-    base = board.offer.public_url or str(request.base_url)
+    """Where the page is: below the configured address, or else where it is listened on."""
+    base = board.offer.public_url
+    if base is None:  # not by the name it was asked for, which anybody may make up
+        host, port = request.scope["server"]
+        base = f"{request.url.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
     return f"{base.rstrip('/')}/status/{request.path_params['page']}"
 
 
