@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_v
 
 from prober.config.calendar import cron_error, zone_error
 from prober.judge.texts import listed
-from prober.model import Check, Duration, Identifier, Severity, Strict
+from prober.model import Check, Duration, Identifier, Severity, Slo, Strict
 
 Names = Annotated[tuple[Identifier, ...], BeforeValidator(listed), Field(strict=False)]
 Severities = Annotated[
@@ -160,10 +160,7 @@ class Maintenance(Strict):
 
     def selects(self, check: Check) -> bool:
         """Whether ``check`` is worked on."""
-        if not self.checks and not self.tags:
-            return True
-        by_id = any(fnmatchcase(check.id, pattern) for pattern in self.checks)
-        return by_id or not set(self.tags).isdisjoint(check.tags)
+        return _selects(self.checks, self.tags, check)
 
     def active(self, now: float) -> bool:
         """Whether it is going on at ``now`` (seconds since 1970)."""
@@ -173,6 +170,23 @@ class Maintenance(Strict):
         fire = _trigger(self.schedule, self.timezone).get_next_fire_time(None, began + timedelta(microseconds=1))
         return fire is not None and fire.timestamp() <= now
 
+    def spans(self, since: float, until: float) -> Iterator[tuple[float, float]]:
+        """When it went on between ``since`` and ``until``, oldest first, cut to that time."""
+        if self.schedule is None or self.duration is None:
+            found: Iterable[tuple[float, float]] = [(self._at(self.start), self._at(self.end))]
+        else:
+            found = self._fires(since, until)
+        for start, end in found:
+            if start < until and end > since:
+                yield max(start, since), min(end, until)
+
+    def _fires(self, since: float, until: float) -> Iterator[tuple[float, float]]:
+        trigger, lasts_s = _trigger(self.schedule or "", self.timezone), self.duration or 0.0
+        after = datetime.fromtimestamp(since - lasts_s, UTC)
+        while (fire := trigger.get_next_fire_time(None, after)) is not None and fire.timestamp() < until:
+            yield fire.timestamp(), fire.timestamp() + lasts_s
+            after = fire + timedelta(microseconds=1)
+
     def over(self, now: float) -> bool:
         """Whether it has passed for good."""
         return self.schedule is None and self._at(self.end) <= now
@@ -181,6 +195,30 @@ class Maintenance(Strict):
         parsed = datetime.fromisoformat(moment or "")
         zone: tzinfo = parsed.tzinfo or ZoneInfo(self.timezone)
         return parsed.replace(tzinfo=zone).timestamp()
+
+
+class Objective(Slo):
+    """An objective of every check it selects that has none of its own; of several that fit, the first."""
+
+    checks: Patterns = ()
+    """Only these checks, by their ids or patterns; with ``tags`` missing too, all."""
+    tags: Names = ()
+    """Only checks with one of these tags."""
+
+    def selects(self, check: Check) -> bool:
+        """Whether it is meant for ``check``."""
+        return _selects(self.checks, self.tags, check)
+
+    def slo(self) -> Slo:
+        """The objective by itself."""
+        return Slo.model_construct(**{name: getattr(self, name) for name in Slo.model_fields})
+
+
+def _selects(patterns: Collection[str], tags: Collection[str], check: Check) -> bool:
+    """Whether ``check`` is among those chosen by id or tag; all are where nothing is chosen."""
+    if not patterns and not tags:
+        return True
+    return any(fnmatchcase(check.id, pattern) for pattern in patterns) or not set(tags).isdisjoint(check.tags)
 
 
 @lru_cache(maxsize=1024)
