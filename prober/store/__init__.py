@@ -2,8 +2,10 @@
 
 from prober.store.rows import (
     Batch,
+    Count,
     Decide,
     Decision,
+    Failing,
     OutboxRow,
     Scope,
     Snapshot,
@@ -15,8 +17,10 @@ from prober.store.store import Store, open_store
 
 __all__ = [
     "Batch",
+    "Count",
     "Decide",
     "Decision",
+    "Failing",
     "OutboxRow",
     "Scope",
     "Snapshot",

@@ -8,6 +8,7 @@ from prober.clock import Clock, SystemClock
 from prober.secret import Secret
 from prober.store import sqlite
 from prober.store.cargo import Moving
+from prober.store.counts import Counting
 from prober.store.database import Place
 from prober.store.decisions import Decisions
 from prober.store.outbox import Outbox
@@ -16,7 +17,7 @@ from prober.store.regions import Regions
 SERVERS = ("postgresql://", "postgres://", "postgresql+psycopg://")
 
 
-class Store(Decisions, Outbox, Regions, Moving):
+class Store(Decisions, Outbox, Regions, Moving, Counting):
     """The prober's memory. Every method raises StoreFault when the database does not play along."""
 
     def __init__(

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prober.model import Check, Severity, Slo
+from prober.model import Check, Condition, Severity, Slo
 from prober.model.slo import FAST, SLOW, WINDOWS, Pair
+from prober.notify._alerts import NAMES
 from prober.render.prometheus.parts import (
     Alert,
     Part,
@@ -39,8 +40,9 @@ def rules(checks: Sequence[Check]) -> list[Record | Alert]:
 
 
 def _alerts(checks: Sequence[Check]) -> list[Alert]:
-    fast = [("ProberSloBurnsFast", FAST, *one) for one in grouped(checks, lambda check: check.severity).items()]
-    slow = [("ProberSloBurnsSlowly", SLOW, *one) for one in grouped(checks, at_most_warning).items()]
+    names = NAMES[Condition.BURNS_FAST], NAMES[Condition.BURNS_SLOWLY]
+    fast = [(names[0], FAST, *one) for one in grouped(checks, lambda check: check.severity).items()]
+    slow = [(names[1], SLOW, *one) for one in grouped(checks, at_most_warning).items()]
     made = [(name, severity, _parts(pairs, group)) for name, pairs, severity, group in (*fast, *slow)]
     return [_alert(name, severity, parts) for name, severity, parts in made if parts]
 
