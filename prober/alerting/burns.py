@@ -52,11 +52,9 @@ class Burns:
         return next((pair for pair in self._pairs(condition) if self._exceeds(pair, 1.0) and self._enough(pair)), None)
 
     def lasts(self, condition: Condition) -> bool | None:
-        """Whether ``condition`` goes on once it has begun; None where nothing ran that could tell."""
-        pairs = self._pairs(condition)
-        if pairs and all(self.rate(self.widened(pair.long)) is None for pair in pairs):
-            return None
-        return any(self._exceeds(pair, CALM) for pair in pairs)
+        """Whether ``condition`` goes on once it has begun; None where too little ran that could tell."""
+        found = [self._exceeds(pair, CALM) for pair in self._pairs(condition)]
+        return True if True in found else None if None in found else False
 
     def widened(self, window: str) -> str:
         """The shortest window from ``window`` on that holds two runs."""
@@ -70,10 +68,9 @@ class Burns:
     def _pairs(self, condition: Condition) -> tuple[Pair, ...]:
         return tuple(pair for pair in PAIRS[condition] if pair.fits(self.slo))
 
-    def _exceeds(self, pair: Pair, share: float) -> bool:
-        bound = pair.factor(self.slo) * share
-        rates = (self.rate(self.widened(window)) for window in (pair.long, pair.short))
-        return all(rate is not None and rate >= bound for rate in rates)
+    def _exceeds(self, pair: Pair, share: float) -> bool | None:
+        long, short = (self.rate(self.widened(window)) for window in (pair.long, pair.short))
+        return None if long is None or short is None else min(long, short) >= pair.factor(self.slo) * share
 
     def _enough(self, pair: Pair) -> bool:
         return self.counts.get(self.widened(pair.long), NO_RUNS).bad >= self.slo.min_failures
