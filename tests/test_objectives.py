@@ -1,4 +1,4 @@
-"""Objectives as their user meets them: written for many checks at once, told through a channel, shown in the metrics."""
+"""Objectives as their user meets them: written for many checks, told through a channel, shown in the metrics."""
 
 import re
 import subprocess
@@ -67,9 +67,7 @@ def test_a_checks_own_objective_goes_before_that_of_its_tag_and_that_before_ever
 def test_a_wrong_objective_is_told_once_where_it_stands(tmp_path: Path, section: str, said: str) -> None:
     with pytest.raises(ConfigFault) as caught:
         loaded(tmp_path, f'{section}\nchecks: [{{id: home, kind: http, url: "http://a/"}}]')
-    (error, *more) = [str(one) for one in caught.value.errors]
-    assert said in error
-    assert not [one for one in more if one == error]
+    assert [said in str(error) for error in caught.value.errors].count(True) == 1
 
 
 CONFIG = """
@@ -93,7 +91,7 @@ def test_a_prober_tells_of_a_budget_that_burns_and_shows_it_in_its_metrics(tmp_p
             told = _first_notice(service.posted)
             metrics = httpx.get(f"{url}/metrics", trust_env=False).text
     assert (told["condition"], told["kind"], told["severity"]) == ("burns_fast", "trigger", "critical")
-    assert re.match(r"\d+ times as fast as allowed: 10 of 60 runs failed in 1h; 0% of", str(told["message"]))
+    assert re.match(r"\d+ times as fast as allowed: 10 of \d+ runs failed in 1h; 0% of", str(told["message"]))
     assert 'prober_slo_objective{check="shop"} 0.999' in metrics
     assert re.search(r'^prober_slo_budget_left_ratio\{check="shop"\} -\d+', metrics, re.MULTILINE)
     assert re.search(r'^prober_slo_burn_rate\{check="shop",window="1h"\} 16\d\.', metrics, re.MULTILINE)

@@ -116,8 +116,7 @@ class Alarm:
     @property
     def alive(self) -> bool:
         """Whether its threads run."""
-        parts = (self.recorder, self.meter, *self._deliveries)
-        return all(part.alive for part in parts)
+        return self.recorder.alive and self.meter.alive and all(delivery.alive for delivery in self._deliveries)
 
     @property
     def sent(self) -> Mapping[str, int]:

@@ -11,7 +11,7 @@ UP, DOWN, DEGRADED, UNKNOWN = Verdict.UP, Verdict.DOWN, Verdict.DEGRADED, Verdic
 
 
 def written(store: Store, *results: Result, **more: object) -> None:
-    store.commit(batch(results[0].run_id, results=results, **more))
+    store.commit(batch(f"{results[0].region} {results[0].run_id}", results=results, **more))
 
 
 def test_runs_of_all_regions_count_together_and_those_that_say_nothing_do_not(store: Store) -> None:
