@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,10 @@ SHARE = 100.0
 """A window is counted anew after this part of it, since it has hardly changed before ..."""
 LONGEST_S = 3_600.0
 """... but at least so often."""
+
+DAY_S = 86_400.0
+RAW_S = 3 * DAY_S
+"""The results of longer windows may be gone."""
 
 _log = Log(__name__)
 
@@ -96,7 +101,7 @@ class Meter:
         for length_s in lengths_s:
             counted_at, every_s = task.counted_at.get(length_s), min(max(EVERY_S, length_s / SHARE), LONGEST_S) - 1.0
             if counted_at is None or self._monotonic() - counted_at >= every_s:
-                task.found[length_s] = self._count(task, quiet, at - length_s, at)
+                task.found[length_s] = self._count_back(task, quiet, at - length_s, at)
                 task.counted_at[length_s] = self._monotonic()
         burns = {
             check.id: _burns(check, check.slo, task.found, at)
@@ -116,6 +121,15 @@ class Meter:
             except StoreFault as fault:
                 _log.warning("budgets cannot be counted, trying again", error=describe(fault))
             self._wanted.wait(EVERY_S)
+
+    def _count_back(self, task: Task, quiet: Sequence[Hush], since: float, until: float) -> Mapping[str, Count]:
+        """What ran between the two: of long windows whole days and what there is of today, since results go."""
+        if until - since <= RAW_S:
+            return self._count(task, quiet, since, until)
+        today = int(until // DAY_S)
+        days = self._store.counts_of_days(list(task.checks), math.ceil(since / DAY_S), today)
+        rest = self._count(task, quiet, today * DAY_S, until)
+        return {name: days.get(name, NO_RUNS) + rest.get(name, NO_RUNS) for name in days.keys() | rest.keys()}
 
     def _count(self, task: Task, quiet: Sequence[Hush], since: float, until: float) -> Mapping[str, Count]:
         """What ran between the two, without what was under maintenance; of good runs alone it makes no difference."""

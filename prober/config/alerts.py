@@ -164,11 +164,16 @@ class Maintenance(Strict):
 
     def active(self, now: float) -> bool:
         """Whether it is going on at ``now`` (seconds since 1970)."""
+        return self.began(now) is not None
+
+    def began(self, now: float) -> float | None:
+        """When that began which is going on at ``now``; None where nothing is."""
         if self.schedule is None or self.duration is None:
-            return self._at(self.start) <= now < self._at(self.end)
-        began = datetime.fromtimestamp(now, UTC) - timedelta(seconds=self.duration)
-        fire = _trigger(self.schedule, self.timezone).get_next_fire_time(None, began + timedelta(microseconds=1))
-        return fire is not None and fire.timestamp() <= now
+            start = self._at(self.start)
+            return start if start <= now < self._at(self.end) else None
+        earliest = datetime.fromtimestamp(now, UTC) - timedelta(seconds=self.duration)
+        fire = _trigger(self.schedule, self.timezone).get_next_fire_time(None, earliest + timedelta(microseconds=1))
+        return fire.timestamp() if fire is not None and fire.timestamp() <= now else None
 
     def spans(self, since: float, until: float) -> Iterator[tuple[float, float]]:
         """When it went on between ``since`` and ``until``, oldest first, cut to that time."""

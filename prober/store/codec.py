@@ -14,7 +14,7 @@ import orjson
 from sqlalchemy import Row
 
 from prober.model import Condition, Hush, HushKind, Incident, Notice, NoticeKind, Reason, Result, Transition, Verdict
-from prober.store.rows import OutboxRow, StoredResult
+from prober.store.rows import LeftOut, OutboxRow, StoredResult
 
 PAYLOAD_CHARS = 32_768
 """A result's payload is cut to its phases and outcomes beyond this: one chatty target must not fill the disk."""
@@ -56,8 +56,8 @@ def word(kind: type[Word], value: str, otherwise: Word) -> Word:
 # Results, states and transitions.
 
 
-def result_row(result: Result, runs: int = 1) -> dict[str, Any]:
-    """A result as a row that stands for ``runs`` of them."""
+def result_row(result: Result, runs: int = 1, left_out: LeftOut | None = None) -> dict[str, Any]:
+    """A result as a row that stands for ``runs`` of them: for itself, and for those that were ``left_out``."""
     return {
         "check_id": result.check.id,
         "region": result.region,
@@ -67,9 +67,16 @@ def result_row(result: Result, runs: int = 1) -> dict[str, Any]:
         "verdict": result.verdict.value,
         "reason": result.reason.value,
         "message": text(result.message[:MESSAGE_CHARS]),
-        "payload": _payload(result),
+        "payload": _payload(result) if left_out is None else _with_others(_payload(result), left_out),
         "runs": runs,
     }
+
+
+def _with_others(encoded: str, left_out: LeftOut) -> str:
+    """The payload with what the runs were that the row stands for."""
+    # There may be hundreds, which need none of what ``plain`` sees to.
+    others = orjson.dumps([left_out.first_at, left_out.last_at, *left_out.ticks]).decode()
+    return f'{encoded[:-1]}{"," if encoded != "{}" else ""}"left_out":{others}}}'
 
 
 def _payload(result: Result) -> str:

@@ -11,13 +11,16 @@ from prober.store.cargo import Moving
 from prober.store.counts import Counting
 from prober.store.database import Place
 from prober.store.decisions import Decisions
+from prober.store.notes import Notes
 from prober.store.outbox import Outbox
+from prober.store.past import Remembering
 from prober.store.regions import Regions
+from prober.store.rollups import RollUps
 
 SERVERS = ("postgresql://", "postgres://", "postgresql+psycopg://")
 
 
-class Store(Decisions, Outbox, Regions, Moving, Counting):
+class Store(Decisions, Outbox, Regions, Moving, RollUps, Remembering, Counting, Notes):
     """The prober's memory. Every method raises StoreFault when the database does not play along."""
 
     def __init__(

@@ -6,6 +6,7 @@ from fakes.storing import batch
 from prober.clock import MovedClock
 from prober.model import Reason, Result, Verdict
 from prober.store import Count, Failing, Store
+from prober.store.tally import DAY_S
 
 UP, DOWN, DEGRADED, UNKNOWN = Verdict.UP, Verdict.DOWN, Verdict.DEGRADED, Verdict.UNKNOWN
 
@@ -39,3 +40,17 @@ def test_where_a_check_fails_and_what_was_seen_last(store: Store, clock: MovedCl
     assert store.failing("shop", AT) == Failing((REGION, "us"), Reason.STATUS, "status 503, expected 200-399")
     assert store.failing("shop", AT + 31) == Failing(("us",), Reason.STATUS, "status 503, expected 200-399")
     assert store.failing("shop", AT + 61) is None
+
+
+def test_of_days_whose_results_are_gone_the_roll_ups_tell_and_of_the_latest_both_do(store: Store) -> None:
+    day, noon = int(AT // DAY_S), int(AT // DAY_S) * DAY_S + 43_200
+    written(store, *(run(check(), verdict, n, at=noon - 86_400.0 + n) for n, verdict in enumerate([UP, DOWN, DOWN])))
+    while store.roll_up(lambda hush, check_id: False):
+        pass
+    rolled = 0 if store.shared else 3  # where several write, what is young has to settle first
+    assert store.counts_of_days(["shop"], day - 2, day) == {"shop": Count(3, 2)}
+    store.prune(noon - 3_600)
+    assert len(store.results("shop")) == 3 - rolled
+    written(store, run(check(), DOWN, 9, at=noon - 86_400.0 + 9))
+    assert store.counts_of_days(["shop", "b"], day - 2, day) == {"shop": Count(4, 3)}
+    assert store.counts_of_days(["shop"], day, day + 1) == {}

@@ -24,6 +24,7 @@ from prober.app.troubles import Troubles
 from prober.app.upkeep import keep_tidy
 from prober.clock import Clock
 from prober.config import Config, Loaded
+from prober.history import History
 from prober.log import Log
 from prober.model import Check, Result
 from prober.selfwatch import Egress, Heartbeat
@@ -94,7 +95,14 @@ class Service:
         self._reloads = Reloads(loaded.digest, True, self.clock.wall())
         self._runner = self._open_runner(loaded)
         self._sight = Sight(
-            self.region, self.clock, self._flow, self._alarm, self._runner, lambda: self.checks, lambda: self._started
+            self.region,
+            self.clock,
+            self._flow,
+            self._alarm,
+            self._runner,
+            lambda: self.checks,
+            lambda: self._started,
+            self._history(),
         )
         view = self._sight.view(self._metrics())
         self._on_demand = await self._open_on_demand(loaded)
@@ -218,6 +226,16 @@ class Service:
         if config.heartbeat:
             self._heartbeat = Heartbeat(config.heartbeat.url, config.heartbeat.every, lambda: self._sight.healthy().ok)
             self._heartbeat_task = asyncio.create_task(self._heartbeat.beat(), name="heartbeat")
+
+    def _history(self) -> History:
+        """The past, as the store has it: not the spare, which knows of none."""
+        return History(
+            self._alarm.store,
+            lambda: self._loaded.config.checks,
+            windows=lambda: self._loaded.config.maintenance,
+            fine_s=lambda: self._loaded.config.store.history,
+            clock=self.clock,
+        )
 
     def _metrics(self) -> SelfMetrics:
         return SelfMetrics(

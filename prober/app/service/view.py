@@ -11,6 +11,7 @@ from prober.app.running import Runner
 from prober.app.service.flow import Flow
 from prober.app.telemetry import SelfMetrics, registry_of
 from prober.clock import Clock
+from prober.history import History
 from prober.model import Check, Verdict
 from prober.state import State
 from prober.web import Health, Row, View
@@ -29,6 +30,7 @@ class Sight:
     runner: Runner
     checks: Callable[[], tuple[Check, ...]]
     started: Callable[[], bool]
+    history: History
 
     def view(self, metrics: SelfMetrics) -> View:
         """All of it, for the web."""
@@ -43,6 +45,8 @@ class Sight:
             artifact=lambda identity: self.flow.outlets.archive.find(identity),
             incidents=lambda: self.alarm.incidents,
             replies=StoreReplies(self.alarm),
+            checks=self.checks,
+            history=self.history,
         )
 
     def healthy(self) -> Health:
