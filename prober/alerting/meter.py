@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -15,12 +15,14 @@ from prober.log import Log
 from prober.model import Check, Hush, HushKind, Slo
 from prober.model.slo import WINDOWS
 from prober.store import Count, Store, StoreFault
+from prober.store.coverage import merged
 
 EVERY_S = 60.0
 SHARE = 100.0
 """A window is counted anew after this part of it, since it has hardly changed before ..."""
 LONGEST_S = 3_600.0
 """... but at least so often."""
+STRETCHES = 1_000
 
 DAY_S = 86_400.0
 RAW_S = 3 * DAY_S
@@ -35,7 +37,7 @@ class Planned(Protocol):
     """A maintenance window of the configuration, at any time."""
 
     def selects(self, check: Check) -> bool: ...
-    def spans(self, since: float, until: float) -> Iterable[tuple[float, float]]: ...
+    def stretches(self, since: float, until: float, most: int = 20) -> Iterable[tuple[float, float]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,19 +158,7 @@ def _burns(check: Check, slo: Slo, found: Mapping[float, Mapping[str, Count]], a
 
 def _maintained(check: Check, windows: Iterable[Planned], quiet: Iterable[Hush], since: float, until: float) -> Spans:
     """When ``check`` was under maintenance, oldest first; none of it twice."""
-    spans = [span for window in windows if window.selects(check) for span in window.spans(since, until)]
-    spans += [(max(hush.starts_at, since), min(hush.ends_at, until)) for hush in quiet if covers(hush, check)]
-    return tuple(_joined(span for span in spans if span[0] < span[1]))
-
-
-def _joined(spans: Iterable[tuple[float, float]]) -> Iterator[tuple[float, float]]:
-    last: tuple[float, float] | None = None
-    for start, end in sorted(spans):
-        if last is not None and start <= last[1]:
-            last = (last[0], max(last[1], end))
-            continue
-        if last is not None:
-            yield last
-        last = (start, end)
-    if last is not None:
-        yield last
+    found = [span for one in windows if one.selects(check) for span in one.stretches(since, until, STRETCHES)]
+    found += [(hush.starts_at, hush.ends_at) for hush in quiet if covers(hush, check)]
+    cut = ((max(start, since), min(end, until)) for start, end in found)
+    return tuple(merged(span for span in cut if span[0] < span[1]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta, tzinfo
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -134,6 +134,8 @@ class Maintenance(Strict):
 
     reason: str = ""
     """What is being done."""
+    public: Annotated[str, Field(max_length=500)] = ""
+    """What status pages say of it; without it, only when it is and what it concerns."""
     checks: Patterns = ()
     """Only these checks, by their ids or patterns; with ``tags`` missing too, all."""
     tags: Names = ()
@@ -175,22 +177,20 @@ class Maintenance(Strict):
         fire = _trigger(self.schedule, self.timezone).get_next_fire_time(None, earliest + timedelta(microseconds=1))
         return fire.timestamp() if fire is not None and fire.timestamp() <= now else None
 
-    def spans(self, since: float, until: float) -> Iterator[tuple[float, float]]:
-        """When it went on between ``since`` and ``until``, oldest first, cut to that time."""
+    def stretches(self, since: float, until: float, most: int = 20) -> tuple[tuple[float, float], ...]:
+        """(begin, end) of each time that it is on between the two, oldest first; the first ``most`` of them."""
         if self.schedule is None or self.duration is None:
-            found: Iterable[tuple[float, float]] = [(self._at(self.start), self._at(self.end))]
-        else:
-            found = self._fires(since, until)
-        for start, end in found:
-            if start < until and end > since:
-                yield max(start, since), min(end, until)
-
-    def _fires(self, since: float, until: float) -> Iterator[tuple[float, float]]:
-        trigger, lasts_s = _trigger(self.schedule or "", self.timezone), self.duration or 0.0
-        after = datetime.fromtimestamp(since - lasts_s, UTC)
-        while (fire := trigger.get_next_fire_time(None, after)) is not None and fire.timestamp() < until:
-            yield fire.timestamp(), fire.timestamp() + lasts_s
-            after = fire + timedelta(microseconds=1)
+            start, end = self._at(self.start), self._at(self.end)
+            return ((start, end),) if start < until and end > since else ()
+        trigger, found = _trigger(self.schedule, self.timezone), list[tuple[float, float]]()
+        after = datetime.fromtimestamp(since, UTC) - timedelta(seconds=self.duration) + timedelta(microseconds=1)
+        while len(found) < most:
+            fire = trigger.get_next_fire_time(None, after)
+            if fire is None or fire.timestamp() >= until:
+                break
+            found.append((fire.timestamp(), fire.timestamp() + self.duration))
+            after = fire.astimezone(UTC) + timedelta(microseconds=1)
+        return tuple(found)
 
     def over(self, now: float) -> bool:
         """Whether it has passed for good."""

@@ -14,7 +14,7 @@ from prober.history.planned import Planned, Window
 from prober.history.scene import Scene, fresh
 from prober.history.spans import by_piece, seconds
 from prober.history.timeline import timeline
-from prober.history.words import Bucket, Budget, Day, Event, Page, Query, Span, Uptime
+from prober.history.words import Bucket, Budget, Day, Event, IncidentQuery, Page, Query, Span, Uptime
 from prober.model import Check, Incident
 from prober.store import Store, StoredResult
 from prober.store.past import Past, Sought
@@ -173,6 +173,23 @@ class History:
         """Those that lasted at some time between; newest first."""
         with self._store.past() as past:
             return past.incidents(check_id, since, until, limit)
+
+    def incident(self, incident_id: str) -> Incident | None:
+        """The one of this very id."""
+        found = self._store.incident(incident_id)
+        return found if found is not None and found.id == incident_id else None
+
+    def incident_page(self, query: IncidentQuery) -> tuple[Incident, ...]:
+        """Those that are asked for, newest first."""
+        return self._store.incident_page(
+            check_id=query.check_id,
+            closed=query.closed,
+            condition=query.condition,
+            since=query.since,
+            until=query.until,
+            before=query.before,
+            limit=query.limit,
+        )
 
     def timeline(self, incident: Incident) -> tuple[Event, ...]:
         """What happened in it, oldest first: failures, transitions, notices and what became of them, answers, notes."""
