@@ -73,12 +73,12 @@ def chosen(board: Board, text: str) -> Sequence[Line]:
 
 def columns_for(width: int, lines: Sequence[Line]) -> list[Column]:
     """The columns that fit: what is wide takes what is left."""
-    fixed = [Column("state", 10), Column("since", 7, right=True), Column("last run", 9, right=True)]
-    fixed += [
+    state, since, ran = Column("state", 10), Column("since", 7, right=True), Column("last run", 9, right=True)
+    latency, spark = (
         Column("latency", 8, right=True),
-        Column("", 12 if width >= NARROW else 6),
-        Column("uptime", 8, right=True),
-    ]
+        Column("", POINTS if width >= NARROW else POINTS // 2, right=True),
+    )
+    fixed = [state, since, ran, latency, spark, Column("uptime", 8, right=True)]
     longest = max((len(line.check_id) for line in lines), default=5)
     left = width - sum(column.width + 1 for column in fixed)
     name = min(max(longest, 5), max(12, left if left < 40 else left // 2))
@@ -160,7 +160,9 @@ def percent(share: float | None) -> str:
 
 
 def _for(since: float | None, now: float) -> str:
-    return "" if since is None else format_lasting(_coarse(now - since))
+    if since is None:
+        return ""
+    return format_lasting(_coarse(now - since)) if now - since >= 1 else "now"
 
 
 def _ago(at: float | None, now: float) -> str:
