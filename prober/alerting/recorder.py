@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from prober.alerting.backlog import Backlog
+from prober.alerting.burns import Burns
 from prober.alerting.decide import decide
 from prober.alerting.draft import Draft, Thinning, written
 from prober.alerting.ledger import Knowing, Ledger
@@ -104,6 +105,8 @@ class Surroundings:
     """What is wrong with this prober, in a line each."""
     links: Callable[[Incident], tuple[tuple[str, str], ...]] = lambda _: ()
     freshness_s: Callable[[Check], float] = lambda check: 2 * check.interval + check.timeout
+    burns: Callable[[], Mapping[str, Burns]] = dict
+    """How fast checks use up their budgets, as counted last."""
     beat: Callable[[bool], None] = lambda _: None
     """Called now and then, while the store is in reach; with True once it is back."""
 
@@ -250,7 +253,7 @@ class Recorder:
         if not (batch.results or batch.states or batch.forgotten):
             return
         self._sightings |= draft.sightings
-        scope = Scope(frozenset(draft.changed), self._roster.ancestors) if draft.changed else None
+        scope = self._scope(draft.changed) if draft.changed else None
         before = self._states
         self._states = before | draft.states  # a store that comes back is told what is true now
         errors = self._ledger.errors
@@ -281,7 +284,7 @@ class Recorder:
         if began < self._tend_at:
             return
         errors = self._ledger.errors
-        decision = self._ledger.tend(Scope(frozenset(), self._roster.ancestors))
+        decision = self._ledger.tend(self._scope())
         took_s = self._clock.monotonic() - began
         self._tend_at = began + max(TEND_S, took_s / TEND_SHARE)
         self._tell(decision or Decision(), errors)
@@ -290,6 +293,10 @@ class Recorder:
         # Where the store has failed since, it may have committed what it did not answer, and says nothing of it later.
         if decision.notices or self._ledger.errors > errors:
             self._around.on_notices(self._ledger.away)
+
+    def _scope(self, changed: Iterable[str] = ()) -> Scope:
+        alarming = (name for name, burns in self._around.burns().items() if burns.alarming)
+        return Scope(frozenset((*changed, *alarming)), self._roster.ancestors)
 
     def _judge(self, snapshot: Snapshot, ledger: Ledger) -> Decision:
         return decide(snapshot, self._setting(ledger))
@@ -316,6 +323,7 @@ class Recorder:
             silent_after_s=roster.silent_after_s,
             troubles=troubles,
             sightings=self._sightings,
+            burns=self._around.burns(),
             spared=_spared(ledger.told if ledger.away else ledger.staying),
             absent_from=ledger.absent_from,
             note=note,

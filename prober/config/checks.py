@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as File
 from typing import Any
 
+from prober.config.alerts import Objective
 from prober.config.building import find_spec, validate
 from prober.config.calendar import cron_error, zone_error
 from prober.config.references import cause
@@ -33,6 +34,8 @@ class Checks:
     kinds: Mapping[str, str]
     defaults: Mapping[str, Any]
     """Raw values that hold where a check says nothing."""
+    objectives: Sequence[Objective] = ()
+    """Those of ``slos``, as far as they are right."""
     journeys: dict[str, Declaration | ConfigFault] = field(default_factory=dict)
     """What was found, by what the checks call it."""
 
@@ -44,6 +47,8 @@ class Checks:
         declared, journey_holds = self._declared(spec, raw, at)
         defaults = pushed_defaults(self.defaults) if getattr(spec, "pushed", False) else self.defaults
         merged = merge(merge(defaults, declared), raw)
+        if "slo" not in raw and merged.get("schedule") is not None:
+            merged.pop("slo", None)  # an objective for all is not meant for what runs too seldom for one
         origins = dict.fromkeys(defaults.keys() - raw.keys(), "the section defaults")
         origins |= dict.fromkeys(declared.keys() - raw.keys(), f"@journey in {raw.get('journey')}")
 
@@ -55,7 +60,12 @@ class Checks:
         calendar_holds = self._check_calendar(raw, merged, at)
         if check is None or not journey_holds or not calendar_holds:
             return None
-        return self._with_files(check, at)
+        return self._with_files(check if "slo" in raw else self._with_objective(check), at)
+
+    def _with_objective(self, check: Check) -> Check:
+        """``check`` with the first objective of ``slos`` that is meant for it, which goes before that of defaults."""
+        found = next((one.slo() for one in self.objectives if one.selects(check)), None)
+        return check if found is None or check.schedule is not None else check.model_copy(update={"slo": found})
 
     def _with_files(self, check: Check, at: Path) -> Check:
         """``check`` with its TLS files beside the config, like every other path; what cannot be read is an error."""

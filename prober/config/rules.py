@@ -85,6 +85,8 @@ def _check_routes(report: Report, raw: Mapping[str, Any], checks: list[dict[str,
     _check_names(report, ("selfwatch",), _dict(raw.get("selfwatch")), "channels", "channel", channels)
     for number, window in enumerate(_list(raw.get("maintenance"))):
         _check_names(report, ("maintenance", number), _dict(window), "checks", "check", ids)
+    for number, objective in enumerate(_list(raw.get("slos"))):
+        _check_names(report, ("slos", number), _dict(objective), "checks", "check", ids)
 
 
 def _check_status_pages(report: Report, raw: Mapping[str, Any], checks: list[dict[str, Any]]) -> None:

@@ -41,12 +41,17 @@ class AlertPolicy(Strict):
 
 
 class Slo(Strict):
-    """What share of runs must succeed; ``prober render prometheus`` alerts on how fast the rest is used up."""
+    """What share of runs must succeed. How fast the rest, the error budget, is used up is an alert, here and in what
+    ``prober render prometheus`` writes."""
 
     objective: Annotated[float, Field(gt=0, lt=100, strict=False)]
     """Percent of runs that are up or degraded, such as 99.9."""
     window: Annotated[Duration, Field(ge=86_400, le=90 * 86_400)] = 30 * 86_400.0
     """The time over which that holds."""
+    min_failures: Annotated[int, Field(ge=1, le=1000)] = 3
+    """Fewer failed runs than this are no alert, however large a share of few runs they are."""
+    alert: bool = True
+    """false: the prober itself only counts and shows it, as where Prometheus alerts on it."""
 
 
 class Severity(StrEnum):
@@ -93,7 +98,8 @@ class Check(Strict):
     runbook: str | None = None
     """A link to what to do, carried by alerts."""
     slo: Slo | None = None
-    """What share of runs must succeed, for alerts of Prometheus; not with a ``schedule``."""
+    """What share of runs must succeed; null for no objective where ``slos`` or ``defaults`` have one. Not with a
+    ``schedule``."""
     enabled: bool = True
     """false keeps the check in the file without running it."""
 
