@@ -72,8 +72,13 @@ class Store(Strict):
     """The SQLite file, relative to this file. With ``url``, what waits while that database is away."""
     url: Annotated[Secret, AfterValidator(_checked_database)] | None = None
     """A PostgreSQL database, such as "${PROBER_STORE_URL}", shared by all regions: they decide together then."""
-    retention: Annotated[Duration, Field(ge=3600)] = 90 * 86_400.0
-    """How long results and closed incidents are kept."""
+    retention: Annotated[Duration, Field(ge=3600)] = 7 * 86_400.0
+    """How long results are kept, one by one."""
+    history: Annotated[Duration, Field(ge=86_400)] = 90 * 86_400.0
+    """How long latency and counts per five minutes are kept, and what was told of incidents that are over."""
+    daily_history: Annotated[Duration, Field(ge=86_400)] = 1_095 * 86_400.0
+    """How long latency and counts per day are kept, and what uptime rests on: changes of state, maintenance, incidents
+    that are over, notes and markers."""
     max_bytes: Annotated[int, Field(ge=16 * 1024 * 1024)] = 4 * 1024**3
     """The store is kept below this size: beyond it the oldest uneventful results go first."""
     thin: Annotated[Duration, Field(ge=0, le=86_400)] = 60.0

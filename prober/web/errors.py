@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from prober.web.headers import SECURITY_HEADERS
-from prober.web.pages import templates, to_top
+from prober.web.making import templates, to_top
 
 CHALLENGE = 'Bearer realm="prober"'
 """HTTP Basic is taken too, but not said: browsers would ask for it in a window of their own, and never log out."""

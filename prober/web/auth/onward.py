@@ -9,7 +9,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse, Response
 
 from prober.web.auth.places import LOGIN
-from prober.web.pages import raw_path, to_top
+from prober.web.making import raw_path, to_top
 
 LONGEST = 2_000
 _PATH = re.compile(r"/(?!/)[\x21-\x5b\x5d-\x7e]*")  # no backslash, which browsers take for a slash

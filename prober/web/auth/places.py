@@ -21,7 +21,7 @@ Floor = frozenset[Scope] | None
 _OPEN = re.compile(
     r"/healthz|/readyz"
     r"|/status|/status/.*"  # public status pages, their badges and feeds
-    r"|/prober\.(css|js)|/static/.*|/favicon\.(ico|svg)"  # they hold no data, and open pages need them
+    r"|/prober\.(css|js)|/run\.css|/icon\.svg"  # they hold no data, and open pages need them
     r"|/robots\.txt",
     re.DOTALL,
 )

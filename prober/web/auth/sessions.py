@@ -32,7 +32,7 @@ class Sessions:
         if fields is None or fields["id"] in self._ended:
             return NOBODY
         who = _whose(rules, fields)
-        return Who(who.name, who.scopes, rules.seal.token("form", fields["id"])) if who.name else NOBODY
+        return Who(who.name, who.scopes, rules.seal.token("form", fields["id"]), True) if who.name else NOBODY
 
     def begin(self, rules: Rules, asked: HTTPConnection, answer: Response, fields: Mapping[str, Any]) -> None:
         """A session of its own for who has just logged in; the one before, if there was one, ends."""

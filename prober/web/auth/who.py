@@ -39,7 +39,9 @@ class Who:
     name: str
     scopes: frozenset[Scope]
     csrf: str = ""
-    """What forms of theirs must bring back; empty where no cookie says who it is."""
+    """What forms of theirs must bring back; empty where they say who they are with every request."""
+    logged_in: bool = False
+    """Whether there is something to log out of."""
 
     def may(self, scope: Scope) -> bool:
         """Whether they may do what needs ``scope``."""

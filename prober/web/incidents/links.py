@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 from jinja2 import Template
 from starlette.concurrency import run_in_threadpool
@@ -17,16 +16,16 @@ from prober.clock import Clock
 from prober.faults import Retryable
 from prober.model import format_lasting
 from prober.web.auth.forms import read_form
+from prober.web.incidents.choices import silences
 from prober.web.pages import stamp, templates
+from prober.web.pages.forms import NAME_CHARS, one_line
 from prober.web.signing import ACTIONS
 from prober.web.view import Matter, Replies, View
 
-AT_ONCE = 4
-"""So many requests ask the store at a time; while it does not answer, the rest of the web side goes on."""
 FORM_BYTES = 2_048
 MOST_FIELDS = 10
-NAME_CHARS = 80
-MORNING = 8
+AT_ONCE = 4
+"""So many requests ask the store at a time; while it does not answer, the rest of the web side goes on."""
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -61,7 +60,7 @@ def _answer(pages: _Pages, replies: Replies, action: str, incident_id: str, form
         return pages.say(404, "There is no such incident", "It is over for so long that nothing of it is kept.")
     if form is None:
         return pages.ask(action, matter)
-    by, seconds = _name(form.get("by", "")), pages.choices().get(form.get("for", ""), (0.0, ""))[0]
+    by, seconds = one_line(form.get("by", "")), pages.choices().get(form.get("for", ""), (0.0, ""))[0]
     if not by:
         return pages.ask(action, matter, "Say who you are.")
     if action == "ack":
@@ -93,15 +92,9 @@ class _Pages:
         """A page of two lines."""
         return _html(self.said.render(title=title, text=text), status)
 
-    def choices(self) -> dict[str, tuple[float, str]]:
-        """For how long there may be silence: seconds and words by the value that the form sends."""
-        now = datetime.fromtimestamp(self.clock.wall(), UTC)
-        tomorrow = (now + timedelta(days=1)).replace(hour=MORNING, minute=0, second=0, microsecond=0)
-        return {
-            "1h": (3_600.0, "1 hour"),
-            "4h": (4 * 3_600.0, "4 hours"),
-            "tomorrow": ((tomorrow - now).total_seconds(), f"until tomorrow, {tomorrow:%d %b %H:%M} UTC"),
-        }
+    def choices(self) -> Mapping[str, tuple[float, str]]:
+        """For how long there may be silence."""
+        return silences(self.clock.wall())
 
     def _page(
         self, status: int, action: str, matter: Matter, *, complaint: str = "", done: str = "", asking: bool = False
@@ -121,10 +114,6 @@ class _Pages:
             asking=asking,
         )
         return _html(text, status)
-
-
-def _name(text: str) -> str:
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:NAME_CHARS]
 
 
 def _html(text: str, status: int) -> Response:
