@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from prober.web.listening import listen
     from prober.web.server import WebServer
     from prober.web.signing import holds, incident_links
-    from prober.web.view import Actions, Asked, Figure, Health, Marker, Matter, Replies, Row, View
+    from prober.web.view import Actions, Asked, Figure, Health, Marker, Matter, Replies, Row, Signals, Told, View
 
 __all__ = [
     "Actions",
@@ -21,6 +21,8 @@ __all__ = [
     "Matter",
     "Replies",
     "Row",
+    "Signals",
+    "Told",
     "View",
     "WebServer",
     "create_app",
@@ -35,7 +37,10 @@ _FILES = {
     "listening": ("listen",),
     "server": ("WebServer",),
     "signing": ("holds", "incident_links"),
-    "view": ("Actions", "Asked", "Figure", "Health", "Marker", "Matter", "Replies", "Row", "View"),
+    "view": (
+        *("Actions", "Asked", "Figure", "Health", "Marker", "Matter"),
+        *("Replies", "Row", "Signals", "Told", "View"),
+    ),
 }
 _FILE_OF = {name: file for file, names in _FILES.items() for name in names}
 

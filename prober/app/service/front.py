@@ -136,6 +136,7 @@ def configured_of(loaded: Loaded, here: frozenset[str]) -> Configured:
         web=config.web,
         windows=config.maintenance,
         fine_s=config.store.history,
+        retention_s=config.store.retention,
         secrets=loaded.secrets,
         here=here,
         checks=config.checks,
@@ -153,7 +154,7 @@ def require(web: Web) -> None:
 def _setting(loaded: Loaded, view: View) -> Setting:
     store, logs = loaded.config.store, loaded.config.logs
     place = loaded.base / store.path if store.url is None else store.url
-    return Setting(view.region, loaded.base, place, loaded.config.web, frozenset(), logs.format, logs.level)
+    return Setting(view.region, loaded.base, place, loaded.config.web, frozenset(), logs)
 
 
 def _secure(web: Web) -> bool:

@@ -39,7 +39,7 @@ def main() -> None:
     setting, (listener, *sockets) = _told(control)
     lines, clock = Lines(sockets), SystemClock()
     config = FarConfig(lines)
-    configure_logs(Redactor(config.now.secrets), setting.log_format, setting.log_level)
+    configure_logs(Redactor(config.now.secrets), setting.logs.format, setting.logs.level)
     store = open_store(setting.store, exclusive=False, wait=False)
     history = History(
         store,

@@ -19,7 +19,7 @@ from prober.model import Check
 from prober.secret import Redactor
 from prober.sinks.prometheus import Exposition
 from prober.store import Store
-from prober.web import Actions, Replies, View
+from prober.web import Actions, Replies, Signals, View
 from prober.web.status.offer import Offer
 
 
@@ -102,7 +102,7 @@ def far_view(
     def probe(*args: Any) -> Future[Any]:
         return later.submit(lines.call, "probe", *args)
 
-    has, runs = setting.has, frozenset({"run_now"})
+    has, runs, told = setting.has, frozenset({"run_now"}), frozenset({"ping", "webhook"})
     return View(
         region=setting.region,
         exposition=cast(Exposition, FarExposition(lines)),
@@ -117,9 +117,8 @@ def far_view(
         checks=lambda: config.here,
         shown_config=ask("shown_config"),
         history=history,
-        actions=cast(Actions, Far(lines, "actions", later, frozenset({"run_now"})))
-        if "actions" in setting.has
-        else None,
+        actions=cast(Actions, Far(lines, "actions", later, runs)) if "actions" in has else None,
+        signals=cast(Signals, Far(lines, "signals", later, told)) if "signals" in has else None,
         status=_offer(lines, setting, config, store) if "status" in has else None,
         inner=ask("inner"),
         masked=config.masked,
@@ -135,5 +134,6 @@ def _offer(lines: Lines, setting: Setting, config: FarConfig, store: Store) -> O
         checks=lambda: config.now.checks,
         windows=lambda: config.now.windows,
         key=lambda: cast("bytes | None", lines.call("status.key")),
+        retention_s=lambda: config.now.retention_s,
         wake=lambda: lines.call("status.wake"),
     )

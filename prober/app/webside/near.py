@@ -14,7 +14,7 @@ AT_ONCE = 50
 """So many rows or checks are packed at a time: the interpreter is not shared while that is done."""
 
 Find = Callable[[str], Callable[..., Any]]
-PARTS = ("replies", "actions", "status")
+PARTS = ("replies", "actions", "signals", "status")
 """Objects of which every function may be asked for."""
 
 

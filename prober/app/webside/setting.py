@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prober.config import Maintenance, Web
+from prober.config.sections import Logs
 from prober.model import Check
 from prober.secret import Secret
 
@@ -24,8 +25,7 @@ class Setting:
     """As it was when the prober started."""
     has: frozenset[str]
     """Which of the parts of a View that may be missing are there."""
-    log_format: str
-    log_level: str
+    logs: Logs
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,8 @@ class Configured:
     windows: tuple[Maintenance, ...]
     fine_s: float
     """For how long history is kept by five minutes."""
+    retention_s: float
+    """For how long results are."""
     secrets: tuple[Secret, ...]
     """What must be shown nowhere."""
     here: frozenset[str]
