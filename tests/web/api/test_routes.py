@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fakes.alerts import AT, check, run, runs
 from fakes.rest import SHOP, Site
-from fakes.storing import batch, decided, incident
+from fakes.storing import batch, decided, incident, state
 
 from prober.model import Artifact, Condition, HushKind, Observation, Reason, Result, Slo, Verdict
 from prober.web import Row
@@ -86,7 +86,8 @@ def test_five_hundred_checks_take_one_look_at_everything(site: Site, api: httpx.
 
 def stored(site: Site, *results: Result) -> None:
     for number, result in enumerate(results):
-        site.store.commit(batch(f"{result.run_id}-{number}", results=(result,)))
+        said = state(result.check.id, result.region)
+        site.store.commit(batch(f"{result.run_id}-{number}", results=(result,), states=(said,)))
 
 
 def test_results_come_newest_first_in_pages_that_what_is_added_meanwhile_does_not_move(
