@@ -176,6 +176,8 @@ class Hush:
     tags: tuple[str, ...] = ()
     reason: str = ""
     by: str = ""
+    public: str = ""
+    """What status pages say of it; without it, only when it is and what it concerns."""
 
     def covers(self, check_id: str, tags: Collection[str]) -> bool:
         """Whether it is meant for the check of this id and with these tags."""

@@ -3,11 +3,12 @@
 from prober.web.app import create_app
 from prober.web.server import WebServer
 from prober.web.signing import holds, incident_links
-from prober.web.view import Actions, Asked, Health, Marker, Matter, Replies, Row, View
+from prober.web.view import Actions, Asked, Figure, Health, Marker, Matter, Replies, Row, View
 
 __all__ = [
     "Actions",
     "Asked",
+    "Figure",
     "Health",
     "Marker",
     "Matter",

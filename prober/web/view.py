@@ -13,9 +13,10 @@ from prometheus_client import CollectorRegistry
 from prober.blackbox.answer import Reply
 from prober.clock import Clock, SystemClock
 from prober.history import History
-from prober.model import Check, Hush, Incident, Reason, Verdict
+from prober.model import Certificate, Check, Hush, Incident, Reason, Verdict
 from prober.sinks.prometheus import Exposition
 from prober.store import StoredResult
+from prober.web.status.offer import Offer
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,12 @@ class Row:
     """When the state began."""
     undecided: str = ""
     """How far the latest runs are from changing it, such as ``failing 2 of 3``."""
+    regions: tuple[tuple[str, Verdict], ...] = ()
+    """What each region last settled on, sorted; empty where this one is all there is."""
+    maintenance: str = ""
+    """The maintenance that it is under now, in words; empty where under none."""
+    certificates: tuple[Certificate, ...] = ()
+    """What the peer sent in the latest run, its own first."""
     run_id: str = ""
     """Of the latest run."""
     verdict: Verdict | None = None
@@ -48,6 +55,18 @@ class Health:
 
     ok: bool
     line: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One thing the prober says of itself."""
+
+    name: str
+    value: str
+    note: str = ""
+    """What it means, where the name does not say it."""
+    well: bool = True
+    """False where somebody should look into it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,5 +199,9 @@ class View:
     """The past; None where nothing keeps it."""
     actions: Actions | None = None
     """What may be done; None where nothing may."""
-    inner: Callable[[], Mapping[str, object]] = dict
-    """The prober's own health: figures by name, for its page."""
+    status: Offer | None = None
+    """What public status pages are made of; None where none is configured."""
+    inner: Callable[[], Mapping[str, Sequence[Figure]]] = dict
+    """The prober's own health, for its page: figures by section."""
+    masked: Callable[[str], str] = str
+    """A text without the secrets of the configuration."""

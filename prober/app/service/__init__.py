@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prober.app.actions import StoreActions
 from prober.app.alarm import Alarm, notifiers
@@ -16,10 +17,14 @@ from prober.app.assemble import open_logs, redactor_for, require_sinks
 from prober.app.running import Runner, Workload
 from prober.app.running.here import Here
 from prober.app.running.spread import Spread
+from prober.app.service.elsewhere import Elsewhere
 from prober.app.service.flow import Flow
+from prober.app.service.front import Front
+from prober.app.service.front import require as require_front
 from prober.app.service.on_demand import OnDemand, open_on_demand
 from prober.app.service.outlets import FLUSH_S, Outlets
 from prober.app.service.view import Sight
+from prober.app.status import herald_of, letter_senders, offer_of
 from prober.app.targets import Place
 from prober.app.telemetry import Reloads, SelfMetrics
 from prober.app.troubles import Troubles
@@ -31,13 +36,16 @@ from prober.log import Log
 from prober.model import Check, Result
 from prober.selfwatch import Egress, Heartbeat
 from prober.sinks.prometheus import Exposition
-from prober.web import WebServer, create_app
+
+if TYPE_CHECKING:
+    from prober.web.status.herald import Herald
 
 GRACE_S = 10.0
 EGRESS_TURN_S = 60.0
 ALARM_LOOK_S = 1.0
-FIXED = ("store", "web", "job", "engine")
-"""Sections that take effect at the start only."""
+HERALD_LOOK_S = 5.0
+FIXED = ("store", "job", "engine")
+"""Sections that take effect at the start only; of ``web`` all but who may ask."""
 
 _log = Log(__name__)
 
@@ -55,6 +63,7 @@ class Service:
     checks: tuple[Check, ...] = ()
     _started: bool = False
     _on_demand: OnDemand | None = None
+    _herald: Herald | None = None
     _heartbeat: Heartbeat | None = None
     _heartbeat_task: asyncio.Task[None] | None = None
     _ending: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -67,15 +76,14 @@ class Service:
     @property
     def url(self) -> str:
         """Where the web side answers."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._web.port}"
+        return self._front.url
 
     async def start(self, loaded: Loaded, host: str, port: int) -> None:
         """Start everything, the alerting side first, so that nothing is measured that could not be told.
 
         Raises UserFault for a port or a store that cannot be had.
         """
-        self._loaded, self._host = loaded, host
+        self._loaded = loaded
         config = loaded.config
         require_sinks(config.sinks)
         exposition = Exposition(config.job, self.region)
@@ -93,7 +101,7 @@ class Service:
             lambda check_id, run_id, why: self._asked.lose(check_id, run_id, why),
         )
         self._asked = AskedRuns(lambda: self._runner, lambda: self._flow.known)
-        self._alarm = Alarm(self.place, self.clock, troubles, self._flow.hand_over_state)
+        self._alarm = Alarm(self.place, self.clock, troubles, self._flow.hand_over_state, letter_senders)
         self._alarm.open(loaded)
         self._ending.callback(self._alarm.shut)
         self._reloads = Reloads(loaded.digest, True, self.clock.wall())
@@ -106,17 +114,21 @@ class Service:
             self._runner,
             lambda: self.checks,
             lambda: self._started,
+            lambda: self._loaded,
+            Elsewhere(self._alarm, self.clock),
             self._history(),
             StoreActions(self._alarm, self._asked, lambda: self._loaded.config),
             lambda: redactor_for(self._loaded),
         )
         view = self._sight.view(self._metrics())
+        view = replace(view, status=offer_of(loaded, lambda: self._loaded, self._alarm))
+        self._herald = herald_of(view.status, view.history, self.clock)
         self._on_demand = await self._open_on_demand(loaded)
         if self._on_demand is not None:
             view = replace(view, probe=self._on_demand.ask)
-        self._web = WebServer(create_app(view), host, port)
-        self._web.start()
-        self._ending.callback(self._web.stop, FLUSH_S)
+        self._front = Front.open(loaded, view, host, port, self.clock)
+        self._front.start()
+        self._ending.callback(self._front.server.stop, FLUSH_S)
         self._ending.callback(self._asked.close)  # before the web's end, which waits for answers that this loop gives
         if self._on_demand is not None:
             self._ending.push_async_callback(self._on_demand.close)
@@ -134,6 +146,8 @@ class Service:
             group.create_task(self._runner.serve())
             group.create_task(self._watch_egress())
             group.create_task(self._watch_alarm())
+            if self._herald is not None:
+                group.create_task(self._tell_subscribers(self._herald))
 
     async def reload(self, loaded: Loaded) -> None:
         """Go on with ``loaded``: the new is built first, then swapped in, then the old is closed."""
@@ -144,11 +158,14 @@ class Service:
         # All that can fail comes first; what follows only puts what was built into its place.
         notifiers(config)
         require_sinks(config.sinks)
+        require_front(config.web)
         put_in_place = await self._runner.prepare(self._work(loaded))
         open_logs(loaded)
         if config.selfwatch.egress != self._egress.canaries:
             self._egress = Egress(config.selfwatch.egress, self.clock)
         self._adopt(loaded)
+        if not self._front.adopt(config.web):
+            _log.warning("a change that takes effect at the next start", section="web")
         self._alarm.configure(config)
         put_in_place()
         self._reloads.digest, self._reloads.successful = loaded.digest, True
@@ -196,6 +213,11 @@ class Service:
             await asyncio.sleep(ALARM_LOOK_S)
             if not self._alarm.alive:
                 raise RuntimeError("a thread of the alerting side is gone: nothing would be told any more")
+
+    async def _tell_subscribers(self, herald: Herald) -> None:
+        while True:
+            await asyncio.sleep(HERALD_LOOK_S)
+            await asyncio.to_thread(herald.look)
 
     # What a configuration makes of it.
 
