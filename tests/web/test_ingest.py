@@ -471,6 +471,7 @@ artifacts: {{dir: artifacts}}
 checks:
   - {{id: backup, kind: heartbeat, token: {TOKEN}, period: 1h, max_runtime: 30m}}
   - {{id: quick, kind: heartbeat, token: quick-token-of-16-chars, period: 1s, grace: 0s}}
+  - {{id: brief, kind: heartbeat, token: brief-token-of-16-chars, period: 1h, grace: 0s, max_runtime: 1s}}
 """
 
 
@@ -486,6 +487,8 @@ def test_a_prober_that_is_killed_right_after_its_answer_has_lost_nothing(tmp_pat
         url = url_of(process)
         assert httpx.get(f"{url}/ping/{TOKEN}/start", params={"rid": "7"}, trust_env=False).status_code == 200
         assert httpx.post(f"{url}/ping/{TOKEN}/fail", content=b"no space", trust_env=False).text == "OK\n"
+        assert httpx.get(f"{url}/ping/brief-token-of-16-chars/start", trust_env=False).status_code == 200
+        assert httpx.get(f"{url}/ping/brief-token-of-16-chars", trust_env=False).status_code == 200
         process.send(signal.SIGKILL)
         process.end()
     with prober(*command, cwd=tmp_path) as process:
@@ -499,6 +502,8 @@ def test_a_prober_that_is_killed_right_after_its_answer_has_lost_nothing(tmp_pat
     with sqlite3.connect(tmp_path / "prober.db") as database:
         query = "SELECT verdict, message, duration_s > 0 FROM results WHERE check_id = 'backup' ORDER BY seq"
         assert database.execute(query).fetchall() == [("down", "no space", 0), ("up", "", 1)]
+        query = "SELECT verdict FROM results WHERE check_id = 'brief'"
+        assert database.execute(query).fetchall() == [("up",)], "a run that ended does not come back"
 
 
 ANYTHING = st.recursive(
