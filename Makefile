@@ -9,7 +9,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 export PYTHON
 bin := .venv/bin
 
-.PHONY: help setup run test test-all lint types format lock docs deploy chaos detection bench bench-quick bench-vitals image clean
+.PHONY: help setup run test test-all lint types format lock docs deploy screenshots chaos detection bench bench-quick bench-vitals image clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -45,6 +45,9 @@ docs: setup ## Write the generated reference
 
 deploy: setup ## Write deploy/ anew: what other systems need, for the shipped probes.yaml
 	$(bin)/python scripts/deploy.py
+
+screenshots: setup ## Take pictures of every page into docs/screenshots; look at them
+	$(bin)/python scripts/screenshots.py
 
 chaos: setup ## Kill the prober a hundred times, and hold what was told against what happened
 	$(bin)/python bench/chaos.py

@@ -23,8 +23,10 @@ BROWSER_FILES = (
     "test_browser_pool",
     "test_browser_vitals",
     "test_grafana_live",
+    "test_pages_in_browser",
     "test_pool",
     "test_purchase",
+    "test_run_pages",
 )
 
 

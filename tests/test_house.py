@@ -19,7 +19,7 @@ ROWS = [
     ("journey",),
     SHELVES,
     ("schedule", "shard", "state", "delivery", "store", "selfwatch"),
-    ("config", "blackbox", "history"),
+    ("config", "blackbox", "history", "panels"),
     ("engine", "alerting", "web", "render", "demo"),
     ("app",),
     ("cli",),

@@ -79,6 +79,15 @@ def test_throughput_is_counted_at_the_target_and_only_of_runs_that_are_up(bench:
     assert throughput.share_up(failed + failed.replace(b"down", b"up").replace(b" 1", b" 3")) == 0.75
 
 
+def test_two_engine_processes_get_through_what_is_due_as_one_does(bench: Any) -> None:
+    cores = bench("cores")
+    with bench("loopback").target() as shop:
+        for processes in cores.SIDES:
+            per_s, cpu_us = cores.measured(shop, processes, 210, 0.5, 2.0)
+            assert per_s == pytest.approx(210, rel=0.5)
+            assert cpu_us > 10
+
+
 def test_the_truth_is_what_the_target_held_for_every_way_of_asking(bench: Any, tmp_path: Path) -> None:
     truth, askers, conditions = bench("truth"), bench("askers"), bench("conditions")
     lengths, numbers = truth.Lengths(1, 0.0, 0.7), itertools.count(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,11 @@ from prober.alerting.setting import Sighting
 from prober.model import Check, Result, Transition, Verdict
 from prober.pace import paced
 from prober.state import State, advance
-from prober.store import Batch
+from prober.store import TICK_S, Batch, LeftOut
+
+MOST_LEFT_OUT = 600
+"""What a row can stand for is kept in it, and must not fill the disk."""
+_NONE = LeftOut(0.0, 0.0)
 
 
 @dataclass(slots=True)
@@ -20,17 +25,22 @@ class Thinning:
 
     every_s: float
     _kept_at: dict[str, float] = field(default_factory=dict)
-    _left_out: dict[str, int] = field(default_factory=dict)
+    _left_out: dict[str, LeftOut] = field(default_factory=dict)
 
-    def keep(self, result: Result, eventful: bool) -> int:
-        """How many runs ``result`` stands for if it is kept; 0 where it is left to a later one."""
-        check_id = result.check.id
-        since_s = result.started_at - self._kept_at.get(check_id, float("-inf"))
-        if not eventful and result.verdict is Verdict.UP and 0.0 <= since_s < self.every_s:
-            self._left_out[check_id] = self._left_out.get(check_id, 0) + 1
-            return 0
-        self._kept_at[check_id] = result.started_at
-        return self._left_out.pop(check_id, 0) + 1
+    def keep(self, result: Result, eventful: bool) -> LeftOut | None:
+        """What ``result`` stands for beside itself if it is kept; None where it is left to a later one."""
+        check_id, started_at = result.check.id, result.started_at
+        since_s = started_at - self._kept_at.get(check_id, float("-inf"))
+        waiting = self._left_out.get(check_id)
+        full = waiting is not None and len(waiting.ticks) >= MOST_LEFT_OUT
+        if eventful or full or result.verdict is not Verdict.UP or not 0.0 <= since_s < self.every_s:
+            self._kept_at[check_id] = started_at
+            return self._left_out.pop(check_id, _NONE)
+        if waiting is None:
+            waiting = self._left_out[check_id] = LeftOut(started_at, started_at)
+        waiting.last_at = started_at
+        waiting.ticks.append(round(result.duration_s / TICK_S) if math.isfinite(result.duration_s) else 0)
+        return None
 
     def forget(self, check_id: str) -> None:
         """The check is watched no more."""
@@ -54,6 +64,7 @@ class Draft:
         self._checks: dict[str, Check] = {}
         self._results: list[Result] = []
         self._stands_for: dict[str, int] = {}
+        self._left_out: dict[str, LeftOut] = {}
         self._transitions: list[Transition] = []
         self._turned: set[str] = set()
 
@@ -71,12 +82,13 @@ class Draft:
         # What was decided while nothing was heard of it does not hold any more, however steady it is.
         again = after is not state and result.started_at > state.last_at + self._freshness_s(result.check)
         eventful = bool(transitions) or again or after.undecided != state.undecided
-        runs = thinning.keep(
-            result, eventful or result.check.pushed
-        )  # a signal is kept, whoever brought it was told so
-        if runs:
+        # A signal is kept: whoever brought it was told so.
+        others = thinning.keep(result, eventful or result.check.pushed)
+        if others is not None:
             self._results.append(result)
-            self._stands_for[result.run_id] = runs
+            if others.ticks:
+                self._stands_for[result.run_id] = len(others.ticks) + 1
+                self._left_out[result.run_id] = others
         if after is not state:
             self.states[check_id], self._checks[check_id] = after, result.check
         if result.verdict in (Verdict.DOWN, Verdict.DEGRADED):
@@ -105,6 +117,7 @@ class Draft:
             transitions=tuple(self._transitions),
             forgotten=tuple((check_id, self._region) for check_id in self.forgotten),
             stands_for=self._stands_for,
+            left_out=self._left_out,
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from fnmatch import fnmatchcase
 
 from prober.alerting.incidents import SELF
 from prober.alerting.setting import Setting
@@ -27,7 +26,7 @@ def covers(hush: Hush, check: Check) -> bool:
     """Whether ``hush`` is meant for ``check``."""
     if not hush.checks and not hush.tags:
         return check.kind != SELF  # whoever works on the platform still wants to know that nobody watches it
-    return any(fnmatchcase(check.id, pattern) for pattern in hush.checks) or not set(hush.tags).isdisjoint(check.tags)
+    return hush.covers(check.id, check.tags)
 
 
 def waits_for_parent(

@@ -29,6 +29,8 @@ NOTE_S = 10.0
 """A store that may be far away is not asked more often what is open, unless something was told or answered."""
 SELF = "prober"
 
+Letters = Callable[[Config, Store, Callable[[], bytes | None]], Mapping[str, tuple[Notifier, int]]]
+
 _log = Log(__name__)
 
 
@@ -41,6 +43,8 @@ class Alarm:
     troubles: Troubles
     on_state: Callable[[str, State], None]
     """Called in the recorder's thread, with what was committed."""
+    letters: Letters = lambda *_: {}
+    """Who sends to the subscribers of status pages."""
     _key: bytes | None = None
     _public_url: str | None = None
     _twin: bool = False
@@ -59,6 +63,10 @@ class Alarm:
         else:
             self.spare = open_store(path, self.clock)
             self.store = open_store(config.store.url, wait=False)
+        # Connections of its own: however many look back, the recorder never waits for one.
+        self.past = open_store(
+            config.store.url or path, None if config.store.url else self.clock, exclusive=False, wait=False
+        )
         self._instance = self.own.instance_id()
         self._public_url = config.web.public_url
         self._deliveries = tuple(self._delivery(store, config) for store in (self.store, self.spare))
@@ -91,7 +99,7 @@ class Alarm:
         """Go on with ``config``: channels first, so that no route leads to one that is not there."""
         self._public_url = config.web.public_url
         for delivery in self._deliveries:
-            delivery.configure(notifiers(config), _limits(config))
+            delivery.configure(*self._senders(config))
         self.recorder.configure(self._roster(config))
 
     def close(self, grace_s: float) -> None:
@@ -102,7 +110,7 @@ class Alarm:
 
     def shut(self) -> None:
         """Give up the stores."""
-        for store in (self.store, self.spare):
+        for store in (self.past, self.store, self.spare):
             store.close()
 
     # What it says of itself.
@@ -136,6 +144,10 @@ class Alarm:
         """Channels that refuse for good, and why."""
         return {name: why for delivery in self._deliveries for name, why in delivery.broken.items()}
 
+    def wake(self) -> None:
+        """Something was put into the outbox beside the recorder."""
+        self._deliveries[0].wake()
+
     def poke(self) -> None:
         """Somebody answered a notice: look at once."""
         self._noted_at = float("-inf")
@@ -166,9 +178,15 @@ class Alarm:
     def _delivery(self, store: Store, config: Config) -> Delivery:
         with contextlib.suppress(StoreFault):  # a server that is not there yet: the lease ends by itself
             store.release(self._instance)
-        return Delivery(
-            store, notifiers(config), self.clock, per_minute=_limits(config), owner=self._instance, patient=store.shared
-        )
+        senders, limits = self._senders(config)
+        return Delivery(store, senders, self.clock, per_minute=limits, owner=self._instance, patient=store.shared)
+
+    def _senders(self, config: Config) -> tuple[dict[str, Notifier], dict[str, int]]:
+        """A sender for each channel and for the subscribers of each status page, and how much each may send."""
+        senders, limits = notifiers(config), _limits(config)
+        for name, (sender, limit) in self.letters(config, self.store, lambda: self._key).items():
+            senders[name], limits[name] = sender, limit
+        return senders, limits
 
     def _roster(self, config: Config) -> Roster:
         enabled = [check for check in config.checks if check.enabled]

@@ -28,8 +28,9 @@ from prober.app.targets import choose_region
 from prober.config import load
 from prober.faults import UserFault
 from prober.model import Check, Result
+from prober.panels import milliseconds
 from prober.render.terminal import console as open_console
-from prober.render.terminal import detail, line, milliseconds, sign
+from prober.render.terminal import detail, line, sign
 from prober.web import WebServer
 
 SHOP = ("127.0.0.1", 8000)

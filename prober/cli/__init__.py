@@ -25,6 +25,7 @@ from prober.faults import UserFault
 
 USAGE = 2
 INTERRUPTED = 130
+SHORTEST_PASSWORD = 12
 Outcome = TypeVar("Outcome")
 BROKEN_PIPE = 141  # as the shell tells it; never 0, which would say that all is up
 
@@ -175,6 +176,23 @@ def schema() -> None:
     from prober.config import json_schema
 
     click.echo(json.dumps(json_schema(), indent=2))
+
+
+@cli.command()
+def password() -> None:
+    """Print the hash of a password, for web.auth.users.
+
+    It is asked for twice; from a pipe one line is read.
+    """
+    from prober.web.auth.passwords import make_hash
+
+    if sys.stdin.isatty():
+        text = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    else:
+        text = sys.stdin.readline().rstrip("\r\n")
+    if len(text) < SHORTEST_PASSWORD:
+        raise UserFault(f"a password of {SHORTEST_PASSWORD} characters or more is expected")
+    click.echo(make_hash(text))
 
 
 @cli.command("list")

@@ -134,6 +134,8 @@ class Maintenance(Strict):
 
     reason: str = ""
     """What is being done."""
+    public: Annotated[str, Field(max_length=500)] = ""
+    """What status pages say of it; without it, only when it is and what it concerns."""
     checks: Patterns = ()
     """Only these checks, by their ids or patterns; with ``tags`` missing too, all."""
     tags: Names = ()
@@ -167,11 +169,31 @@ class Maintenance(Strict):
 
     def active(self, now: float) -> bool:
         """Whether it is going on at ``now`` (seconds since 1970)."""
+        return self.began(now) is not None
+
+    def began(self, now: float) -> float | None:
+        """When that began which is going on at ``now``; None where nothing is."""
         if self.schedule is None or self.duration is None:
-            return self._at(self.start) <= now < self._at(self.end)
-        began = datetime.fromtimestamp(now, UTC) - timedelta(seconds=self.duration)
-        fire = _trigger(self.schedule, self.timezone).get_next_fire_time(None, began + timedelta(microseconds=1))
-        return fire is not None and fire.timestamp() <= now
+            start = self._at(self.start)
+            return start if start <= now < self._at(self.end) else None
+        earliest = datetime.fromtimestamp(now, UTC) - timedelta(seconds=self.duration)
+        fire = _trigger(self.schedule, self.timezone).get_next_fire_time(None, earliest + timedelta(microseconds=1))
+        return fire.timestamp() if fire is not None and fire.timestamp() <= now else None
+
+    def stretches(self, since: float, until: float, most: int = 20) -> tuple[tuple[float, float], ...]:
+        """(begin, end) of each time that it is on between the two, oldest first; the first ``most`` of them."""
+        if self.schedule is None or self.duration is None:
+            start, end = self._at(self.start), self._at(self.end)
+            return ((start, end),) if start < until and end > since else ()
+        trigger, found = _trigger(self.schedule, self.timezone), list[tuple[float, float]]()
+        after = datetime.fromtimestamp(since, UTC) - timedelta(seconds=self.duration) + timedelta(microseconds=1)
+        while len(found) < most:
+            fire = trigger.get_next_fire_time(None, after)
+            if fire is None or fire.timestamp() >= until:
+                break
+            found.append((fire.timestamp(), fire.timestamp() + self.duration))
+            after = fire.astimezone(UTC) + timedelta(microseconds=1)
+        return tuple(found)
 
     def over(self, now: float) -> bool:
         """Whether it has passed for good."""

@@ -73,6 +73,7 @@ def load(path: Path, environ: Mapping[str, str], *, lenient: bool) -> Loaded:
     checks = Checks(report, base, KINDS, _read_defaults(report, raw))
     config = _read_sections(report, raw, checks)
     check_rules(report, raw)
+    _check_logos(report, config, base)
     unresolved = report.unresolved()
     if not lenient:
         report.errors += [error for _, error in unresolved]
@@ -155,6 +156,17 @@ def _read_sinks(report: Report, raw: list[Any]) -> list[Any]:
         if sink is not None:
             sinks.append(sink.beside(report.references.base))
     return sinks
+
+
+def _check_logos(report: Report, config: Config, base: Path) -> None:
+    for name, page in config.web.status_pages.items():
+        if page.logo is not None:
+            from prober.config.logos import read_logo  # reads XML, which few configurations need
+
+            try:
+                read_logo(base / page.logo)
+            except ValueError as error:
+                report.add(("web", "status_pages", name, "logo"), f"{page.logo}: {error}")
 
 
 def _digest(data: bytes, references: References, checks: Checks, base: Path) -> str:

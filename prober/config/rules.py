@@ -24,6 +24,7 @@ def check_rules(report: Report, raw: Mapping[str, Any]) -> None:
     _check_tokens(report, checks)
     _check_regions(report, raw, checks)
     _check_routes(report, raw, [one for _, one in checks])
+    _check_status_pages(report, raw, [one for _, one in checks])
     _check_dependencies(report, checks)
     _check_reserved(report, checks)
     zone = _dict(raw.get("defaults")).get("timezone")
@@ -86,6 +87,30 @@ def _check_routes(report: Report, raw: Mapping[str, Any], checks: list[dict[str,
         _check_names(report, ("maintenance", number), _dict(window), "checks", "check", ids)
 
 
+def _check_status_pages(report: Report, raw: Mapping[str, Any], checks: list[dict[str, Any]]) -> None:
+    ids = dict.fromkeys(one["id"] for one in checks if isinstance(one.get("id"), str))
+    regions = dict.fromkeys(name for _, name in _texts(raw.get("regions")))
+    channels, web = _dict(raw.get("channels")), _dict(raw.get("web"))
+    emails = {name: one for name, one in channels.items() if _dict(one).get("kind") == "email"}
+    for name, page in _dict(web.get("status_pages")).items():
+        at: Path = ("web", "status_pages", name)
+        places: list[tuple[Path, Any]] = [(at, page)]
+        places += [((*at, "groups", i), group) for i, group in enumerate(_list(_dict(page).get("groups")))]
+        for place, owner in places:
+            for number, component in enumerate(_list(_dict(owner).get("components"))):
+                _check_names(report, (*place, "components", number), _dict(component), "checks", "check", ids)
+        for region in _dict(_dict(page).get("regions")) if regions else ():
+            if region not in regions:
+                report.add(
+                    (*at, "regions", region), f"no region {region!r}", suggest(region, regions, "the regions are")
+                )
+        subscribe = _dict(_dict(page).get("subscribe"))
+        _check_names(report, (*at, "subscribe"), subscribe, "email", "channel of kind email", emails)
+        if subscribe and not web.get("public_url"):
+            hint = "set web.public_url: what subscribers are sent links there"
+            report.add((*at, "subscribe"), "nobody can subscribe without an address that links lead to", hint)
+
+
 def _check_names(
     report: Report, at: Path, section: Mapping[str, Any], key: str, noun: str, names: Mapping[str, Any]
 ) -> None:
@@ -144,6 +169,8 @@ def _warn(report: Report, raw: Mapping[str, Any]) -> None:
         for asked in (step.get(key) for step in steps for key in ("channels", "fallback")):
             routed |= {asked} if isinstance(asked, str) else {name for _, name in _texts(asked)}
     routed |= {name for _, name in _texts(_dict(raw.get("selfwatch")).get("channels"))}
+    for page in _dict(_dict(raw.get("web")).get("status_pages")).values():
+        routed.add(str(_dict(_dict(page).get("subscribe")).get("email")))
     for name in _dict(raw.get("channels")):
         if name not in routed:
             report.warn(("channels", name), "no route leads here, so nothing is sent", "add it to a route")

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, SerializeAsAny, field_validator
 
 from prober.config.alerts import Grouping, Maintenance, Names, Route
 from prober.config.stack import Alertmanager, Prometheus, Rules, checked_rules
+from prober.config.web import Web, checked_url
 from prober.model import AlertPolicy, Check, Duration, Identifier, Severity, Strict
 from prober.notify import Channel
 from prober.notify._posting import WebUrl
@@ -22,35 +23,10 @@ UNCAPPED = ("browser", "heartbeat")
 CAPS = {"http": 500, "tcp": 500, "dns": 500, "icmp": 500, "grpc": 500, "api": 4, "pytest": 1}
 
 
-def parse_listen(text: str) -> tuple[str, int]:
-    """``127.0.0.1:9115`` or ``[::1]:9115`` as host and port; port 0 asks for any. Raises ValueError."""
-    host, colon, port = text.rpartition(":")
-    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not colon or not bare or (":" in bare and bare == host) or any(c.isspace() or c in "/[]@" for c in bare):
-        raise ValueError("expected host:port, such as 127.0.0.1:9115 or [::1]:9115")
-    if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65_535):
-        raise ValueError("expected a port from 0 to 65535 after the last colon")
-    return bare, int(port)
-
-
-def _checked_listen(text: str) -> str:
-    parse_listen(text)
-    return text
-
-
 def _checked_canary(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("tcp", "http", "https") or not parts.hostname or (parts.scheme == "tcp" and not parts.port):
         raise ValueError("expected tcp://host:port, http://host or https://host")
-    return text
-
-
-def _checked_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("expected a URL such as https://status.example")
-    if "@" in parts.netloc or parts.query or parts.fragment:
-        raise ValueError("expected a URL without credentials, query and fragment")
     return text
 
 
@@ -98,8 +74,13 @@ class Store(Strict):
     """The SQLite file, relative to this file. With ``url``, what waits while that database is away."""
     url: Annotated[Secret, AfterValidator(_checked_database)] | None = None
     """A PostgreSQL database, such as "${PROBER_STORE_URL}", shared by all regions: they decide together then."""
-    retention: Annotated[Duration, Field(ge=3600)] = 90 * 86_400.0
-    """How long results and closed incidents are kept."""
+    retention: Annotated[Duration, Field(ge=3600)] = 7 * 86_400.0
+    """How long results are kept, one by one."""
+    history: Annotated[Duration, Field(ge=86_400)] = 90 * 86_400.0
+    """How long latency and counts per five minutes are kept, and what was told of incidents that are over."""
+    daily_history: Annotated[Duration, Field(ge=86_400)] = 1_095 * 86_400.0
+    """How long latency and counts per day are kept, and what uptime rests on: changes of state, maintenance, incidents
+    that are over, notes and markers."""
     max_bytes: Annotated[int, Field(ge=16 * 1024 * 1024)] = 4 * 1024**3
     """The store is kept below this size: beyond it the oldest uneventful results go first."""
     thin: Annotated[Duration, Field(ge=0, le=86_400)] = 60.0
@@ -116,28 +97,6 @@ class Selfwatch(Strict):
     """Who is told of trouble with the prober itself; whoever a route leads to when missing."""
     silent_after: Annotated[Duration, Field(ge=30, le=7 * 86_400)] = 120.0
     """Where regions share a store: one that is not heard of for so long is an alert that the others give."""
-
-
-class Web(Strict):
-    """The web side: metrics, health and the status page."""
-
-    listen: Annotated[str, AfterValidator(_checked_listen)] = "127.0.0.1:9115"
-    """host:port to listen on."""
-    public_url: Annotated[str, AfterValidator(_checked_url)] | None = None
-    """Where people reach the web side, such as https://status.example; alerts link to the evidence there."""
-    blackbox_config: Annotated[str, Field(min_length=1)] | None = None
-    """A file of blackbox_exporter's modules, relative to this file: /probe then probes by them, as that does. Whoever
-    reaches the web side can have anything probed but link-local and metadata addresses."""
-    blackbox_timeout_offset: Annotated[Duration, Field(ge=0, le=60)] = 0.5
-    """How much sooner than Prometheus' scrape timeout a probe by /probe ends."""
-
-    @property
-    def host(self) -> str:
-        return parse_listen(self.listen)[0]
-
-    @property
-    def port(self) -> int:
-        return parse_listen(self.listen)[1]
 
 
 class Heartbeat(Strict):
@@ -158,7 +117,7 @@ class Bucket(Strict):
     """What keys begin with; they go on with the check, the run and the file."""
     aws_region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
     """The AWS region of the bucket, such as eu-west-1."""
-    endpoint_url: Annotated[str, AfterValidator(_checked_url)] | None = None
+    endpoint_url: Annotated[str, AfterValidator(checked_url)] | None = None
     """Another address than AWS's own, such as a VPC endpoint or a local server."""
 
 

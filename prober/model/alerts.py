@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
+from fnmatch import fnmatchcase
 
 from prober.model.verdicts import Reason, Verdict
 
@@ -174,3 +176,11 @@ class Hush:
     tags: tuple[str, ...] = ()
     reason: str = ""
     by: str = ""
+    public: str = ""
+    """What status pages say of it; without it, only when it is and what it concerns."""
+
+    def covers(self, check_id: str, tags: Collection[str]) -> bool:
+        """Whether it is meant for the check of this id and with these tags."""
+        if not self.checks and not self.tags:
+            return True
+        return any(fnmatchcase(check_id, pattern) for pattern in self.checks) or not set(self.tags).isdisjoint(tags)

@@ -13,11 +13,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from prober import __version__
-from prober.render.panels import (
+from prober.panels import (
     bare_facts,
     calls,
     certificate,
     clock,
+    milliseconds,
     phases,
     size,
     steps,
@@ -25,7 +26,7 @@ from prober.render.panels import (
     trouble,
     waterfall,
 )
-from prober.render.terminal import SIGNS, milliseconds
+from prober.render.terminal import SIGNS
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _TYPES = {".png": "image/png", ".jpg": "image/jpeg"}

@@ -12,14 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from prober.model import Check, Navigation, Result, Verdict
+from prober.panels import THRESHOLDS, milliseconds
 
 UNSEEN_WIDTH = 140  # of a log that no terminal bounds
 
 COLOURS = {Verdict.UP: "green", Verdict.DEGRADED: "yellow", Verdict.DOWN: "bold red", Verdict.UNKNOWN: "magenta"}
 SIGNS = {Verdict.UP: "●", Verdict.DEGRADED: "◐", Verdict.DOWN: "✖", Verdict.UNKNOWN: "?"}
-
-# Good and poor by https://web.dev/articles/vitals: seconds, and a plain number for cls.
-THRESHOLDS = {"ttfb": (0.8, 1.8), "fcp": (1.8, 3.0), "lcp": (2.5, 4.0), "cls": (0.1, 0.25), "inp": (0.2, 0.5)}
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -70,11 +68,6 @@ def report(results: Sequence[Result], duration_s: float) -> RenderableType:
 def sign(verdict: Verdict) -> Text:
     """A verdict in its colour, and with a sign for those who see none."""
     return Text(f"{SIGNS[verdict]} {verdict.value}", style=COLOURS[verdict])
-
-
-def milliseconds(seconds: float) -> str:
-    """Seconds as people compare them: ``12.3 ms``, ``1.25 s``."""
-    return f"{seconds * 1000:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
 def one_line(text: str) -> str:

@@ -14,7 +14,7 @@ import orjson
 from sqlalchemy import Row
 
 from prober.model import Condition, Hush, HushKind, Incident, Notice, NoticeKind, Reason, Result, Transition, Verdict
-from prober.store.rows import OutboxRow, StoredResult
+from prober.store.rows import LeftOut, OutboxRow, StoredResult
 
 PAYLOAD_CHARS = 32_768
 """A result's payload is cut to its phases and outcomes beyond this: one chatty target must not fill the disk."""
@@ -56,8 +56,8 @@ def word(kind: type[Word], value: str, otherwise: Word) -> Word:
 # Results, states and transitions.
 
 
-def result_row(result: Result, runs: int = 1) -> dict[str, Any]:
-    """A result as a row that stands for ``runs`` of them."""
+def result_row(result: Result, runs: int = 1, left_out: LeftOut | None = None) -> dict[str, Any]:
+    """A result as a row that stands for ``runs`` of them: for itself, and for those that were ``left_out``."""
     return {
         "check_id": result.check.id,
         "region": result.region,
@@ -67,9 +67,16 @@ def result_row(result: Result, runs: int = 1) -> dict[str, Any]:
         "verdict": result.verdict.value,
         "reason": result.reason.value,
         "message": text(result.message[:MESSAGE_CHARS]),
-        "payload": _payload(result),
+        "payload": _payload(result) if left_out is None else _with_others(_payload(result), left_out),
         "runs": runs,
     }
+
+
+def _with_others(encoded: str, left_out: LeftOut) -> str:
+    """The payload with what the runs were that the row stands for."""
+    # There may be hundreds, which need none of what ``plain`` sees to.
+    others = orjson.dumps([left_out.first_at, left_out.last_at, *left_out.ticks]).decode()
+    return f'{encoded[:-1]}{"," if encoded != "{}" else ""}"left_out":{others}}}'
 
 
 def _payload(result: Result) -> str:
@@ -97,6 +104,13 @@ def stored_result(row: Row[Any]) -> StoredResult:
         json.loads(row.payload),
         row.runs,
     )
+
+
+def kept(result: Result) -> StoredResult:
+    """A result as it will be read back."""
+    row = result_row(result)
+    payload = json.loads(row["payload"])
+    return StoredResult(**{**row, "verdict": result.verdict, "reason": result.reason, "payload": payload})
 
 
 def state_row(state: Mapping[str, Any], now: float, ahead_s: float = 0.0) -> dict[str, Any]:
@@ -222,7 +236,7 @@ def _bare_notice(row: Row[Any]) -> Notice:
 
 def hush_row(hush: Hush) -> dict[str, Any]:
     """A hush as a row."""
-    rest = {"checks": hush.checks, "tags": hush.tags, "reason": hush.reason, "by": hush.by}
+    rest = {"checks": hush.checks, "tags": hush.tags, "reason": hush.reason, "by": hush.by, "public": hush.public}
     return {
         "id": hush.id,
         "kind": hush.kind.value,
@@ -246,7 +260,8 @@ def hush(row: Row[Any]) -> Hush:
     rest = json.loads(row.payload)
     checks, tags = tuple(rest.get("checks", ())), tuple(rest.get("tags", ()))
     kind = word(HushKind, row.kind, HushKind.SILENCE)
-    return Hush(row.id, kind, row.starts_at, row.ends_at, checks, tags, rest.get("reason", ""), rest.get("by", ""))
+    said = (str(rest.get(name, "")) for name in ("reason", "by", "public"))
+    return Hush(row.id, kind, row.starts_at, row.ends_at, checks, tags, *said)
 
 
 # Notices.

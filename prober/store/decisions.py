@@ -44,7 +44,10 @@ class Decisions(Database):
 
 
 def _put(connection: Connection, batch: Batch, now: float, ahead_s: float) -> None:
-    runs = [codec.result_row(result, batch.stands_for.get(result.run_id, 1)) for result in paced(batch.results)]
+    runs = [
+        codec.result_row(result, batch.stands_for.get(result.run_id, 1), batch.left_out.get(result.run_id))
+        for result in paced(batch.results)
+    ]
     schema.insert_new(connection, schema.results, runs, RUN)
     schema.insert(connection, schema.transitions, [codec.transition_row(t) for t in batch.transitions])
     schema.upsert(connection, schema.states, [codec.state_row(state, now, ahead_s) for state in paced(batch.states)])

@@ -10,6 +10,7 @@ from sqlalchemy import Column, ColumnElement, and_, delete, exists, func, or_, s
 from prober.model import Verdict
 from prober.store import schema
 from prober.store.database import Database
+from prober.store.mark import ROLLED_UP, Mark
 
 PRUNE_ROWS = 5_000
 ROW_BYTES = 400
@@ -25,21 +26,26 @@ UNEVENTFUL = _results.verdict == Verdict.UP.value
 class Pruning(Database):
     """Throwing away."""
 
-    def prune(self, before: float) -> int:
-        """Drop results, transitions, finished incidents and what was told of them, from before ``before``; how many.
+    def prune(self, before: float, told_before: float | None = None, past_before: float | None = None) -> int:
+        """Drop results from before ``before``, what was told from before ``told_before``, and from before
+        ``past_before`` what history rests on: transitions, finished incidents, hushes that ended; how many.
 
-        Incidents that are not finished and notices that still wait are kept however old they are. Hushes that ended,
-        regions that were forgotten and what was decided of checks that are no more go too.
+        Incidents that are not finished and notices that still wait are kept however old they are, and results that
+        are not rolled up yet. Regions that were forgotten and what was decided of checks that are no more go too.
         """
+        told_before = before if told_before is None else told_before
+        past_before = before if past_before is None else past_before
         incidents, box, hushes = schema.incidents.c, schema.outbox.c, schema.hushes.c
-        kept = select(incidents.id).where(or_(schema.unfinished, incidents.closed_at >= before))
-        done = and_(box.status != schema.PENDING, box.done_at < before, box.incident_id.not_in(kept))
+        kept = select(incidents.id).where(or_(schema.unfinished, incidents.closed_at >= told_before))
+        done = and_(box.status != schema.PENDING, box.done_at < told_before, box.incident_id.not_in(kept))
         dropped = (
-            self._drop([_results.seq], _results.started_at < before)
-            + self._drop([schema.transitions.c.seq], schema.transitions.c.at < before)
+            self._drop([_results.seq], and_(_results.started_at < before, self._expendable()))
+            + self._drop([schema.transitions.c.seq], schema.transitions.c.at < past_before)
             + self._drop([box.seq], done)
-            + self._drop([incidents.id], and_(~schema.unfinished, incidents.closed_at < before))
-            + self._drop([hushes.id], hushes.ends_at < before)
+            + self._drop([incidents.id], and_(~schema.unfinished, incidents.closed_at < past_before))
+            + self._drop([schema.notes.c.seq], schema.notes.c.incident_id.not_in(select(incidents.id)))
+            + self._drop([schema.markers.c.id], schema.markers.c.at < past_before)
+            + self._drop([hushes.id], hushes.ends_at < past_before)
             + self._forget_regions()
             + self._drop([schema.standings.c.check_id, schema.standings.c.region], _baseless())
         )
@@ -57,6 +63,15 @@ class Pruning(Database):
                     break
         self._give_back()
         return dropped
+
+    def _expendable(self) -> ColumnElement[bool]:
+        """Of results: not the latest, whose number would be given again, and what is rolled up, where anything is."""
+        latest = select(func.max(_results.seq)).scalar_subquery()
+        with self._reading() as connection:
+            written = self._meta(connection, ROLLED_UP)
+        if written is None:
+            return _results.seq < latest
+        return and_(_results.seq < latest, _results.seq <= Mark.read(written).seq)
 
     def _forget_regions(self) -> int:
         table, states = schema.regions.c, schema.states.c
@@ -76,9 +91,14 @@ class Pruning(Database):
 
     def _drop_oldest(self, rows: int, which: ColumnElement[bool] | None) -> int:
         """Drop so many of the oldest results, of all or of those that are ``which``; how many there were."""
-        dropped = 0
+        dropped, latest = 0, select(func.max(_results.seq)).scalar_subquery()
         while dropped < rows:
-            oldest = select(_results.seq).order_by(_results.started_at).limit(min(PRUNE_ROWS, rows - dropped))
+            oldest = (
+                select(_results.seq)
+                .where(_results.seq < latest)
+                .order_by(_results.started_at)
+                .limit(min(PRUNE_ROWS, rows - dropped))
+            )
             oldest = oldest if which is None else oldest.where(which)
             with self._writing() as connection:
                 count = connection.execute(delete(schema.results).where(_results.seq.in_(oldest))).rowcount

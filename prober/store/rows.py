@@ -14,6 +14,21 @@ class StoreFault(Retryable):
     """The store did not take or give what it was asked: locked, full, damaged or away. Later may go better."""
 
 
+TICK_S = 1e-5
+"""What durations are counted in where many of them are kept in little room."""
+
+
+@dataclass(slots=True)
+class LeftOut:
+    """Uneventful runs that have no row of their own; the next one that is kept stands for them."""
+
+    first_at: float
+    last_at: float
+    """When the first and the last of them began."""
+    ticks: list[int] = field(default_factory=list)
+    """How long each took, in ``TICK_S``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """What one transaction writes: all of it or nothing."""
@@ -30,6 +45,8 @@ class Batch:
     """(check id, region) whose state is dropped."""
     stands_for: Mapping[str, int] = field(default_factory=dict)
     """By run id: how many uneventful runs its row stands for, where that is more than its own."""
+    left_out: Mapping[str, LeftOut] = field(default_factory=dict)
+    """By run id: what these others were."""
 
 
 @dataclass(frozen=True, slots=True)

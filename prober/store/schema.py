@@ -18,6 +18,7 @@ from sqlalchemy import (
     Float,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     Table,
@@ -34,7 +35,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from prober.pace import in_pieces
 
-VERSION = 3
+VERSION = 4
 """Of the tables as they are declared here."""
 READABLE_BY = 1
 """The oldest version whose prober can still use them."""
@@ -107,6 +108,7 @@ transitions = Table(
     Column("at", Float, nullable=False),
     Column("since", Float, nullable=False),
     Index("transitions_by_check", "check_id", "seq"),
+    Index("transitions_by_age", "at"),
 )
 
 incidents = Table(
@@ -236,6 +238,54 @@ subscribers = Table(
     Column("asked_at", Float, nullable=False),
     Column("confirmed_at", Float),
     Index("subscribers_by_page", "page", "kind", "address", unique=True),
+)
+
+hours = Table(
+    "hours",
+    metadata,
+    Column("check_id", Text, nullable=False),
+    Column("hour", Integer, nullable=False),
+    Column("region", Text, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("check_id", "hour", "region"),
+)
+"""What runs came to, per five minutes; those of an hour since 1970 in one row. Packed by ``tally``."""
+
+days = Table(
+    "days",
+    metadata,
+    Column("check_id", Text, nullable=False),
+    Column("day", Integer, nullable=False),
+    Column("region", Text, nullable=False),
+    Column("runs", Integer, nullable=False),
+    Column("good", Integer, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("check_id", "day", "region"),
+)
+"""The same per day since 1970."""
+
+watched = Table(
+    "watched",
+    metadata,
+    Column("check_id", Text, nullable=False),
+    Column("region", Text, nullable=False),
+    Column("lacking", Text, nullable=False),
+    Column("since", Float, nullable=False),
+    Column("until", Float, nullable=False),
+    PrimaryKeyConstraint("check_id", "region", "lacking"),
+)
+"""From when until when a check was looked at, but for its gaps; see ``coverage``."""
+
+gaps = Table(
+    "gaps",
+    metadata,
+    Column("check_id", Text, nullable=False),
+    Column("region", Text, nullable=False),
+    Column("lacking", Text, nullable=False),
+    Column("starts_at", Float, nullable=False),
+    Column("ends_at", Float, nullable=False),
+    PrimaryKeyConstraint("check_id", "region", "lacking", "starts_at"),
+    Index("gaps_by_end", "check_id", "ends_at"),
 )
 
 Rows = Sequence[Mapping[str, Any]]

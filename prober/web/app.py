@@ -3,78 +3,90 @@ what passive checks are told by."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
+from mimetypes import guess_type
 from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from prober.model import Incident, Verdict
 from prober.sinks.prometheus import FAMILIES
+from prober.web.api import api_routes
 from prober.web.artifacts import artifacts
+from prober.web.auth import Access, Door, Scope, needs
+from prober.web.auth.login import login_routes
+from prober.web.errors import on_failure, on_refusal
 from prober.web.formats import OPENMETRICS, wants_openmetrics
-from prober.web.incidents import incident_page
+from prober.web.headers import SecurityHeaders
+from prober.web.incidents import incident_page, incident_routes
 from prober.web.ingest import ingest_routes
-from prober.web.pages import templates
+from prober.web.pages.board import Board
+from prober.web.pages.check import check_page
+from prober.web.pages.doing import check_action
+from prober.web.pages.frame import STATIC, Pages
+from prober.web.pages.health import health_page
+from prober.web.pages.live import Live, events
+from prober.web.pages.overview import overview
 from prober.web.probe import probe_page
-from prober.web.view import Health, Row, View
+from prober.web.runs import run_routes
+from prober.web.status import status_routes
+from prober.web.view import Health, View
 
-REFRESH_S = 10
-SECURITY_HEADERS = {
-    "content-security-policy": (
-        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cache-control": "no-store",
-}
+ASSETS = ("prober.css", "prober.js", "icon.svg", "run.css")
+"""What pages load: all of it small, and held in memory."""
+ASSET_HEADERS = {"cache-control": "max-age=86400"}  # pages name it with its digest, so that a change is seen at once
 
-_STYLE = Path(__file__).parent / "static" / "prober.css"
 _OURS = frozenset(family.name for family in FAMILIES)
 
 
-def create_app(view: View) -> Starlette:
-    """The web application over ``view``."""
+def create_app(view: View, access: Access | None = None, *, hsts_s: float = 0.0) -> Starlette:
+    """The web application over ``view``, behind the door; without ``access`` as without ``web.auth``."""
+    access = access or Access(clock=view.clock)
     return Starlette(
         routes=[
-            Route("/", _status_page(view)),
+            *_pages(view),
             Route("/metrics", _metrics(view)),
             Route("/probe", probe_page(view.probe)),
             Route("/healthz", _health(view.healthy)),
             Route("/readyz", _health(view.ready)),
-            Route("/artifacts/{identity}", artifacts(view.artifact)),
+            Route("/artifacts/{identity}", needs(Scope.READ, artifacts(view.artifact))),
             Route("/incidents/{incident_id}/{action}", incident_page(view), methods=["GET", "POST"]),
+            *(Route(f"/{name}", _asset(STATIC / name)) for name in ASSETS),
+            *api_routes(view),
+            *status_routes(view),
+            *login_routes(access),
             *ingest_routes(view.signals),
-            Route("/prober.css", _style(_STYLE.read_text())),
         ],
-        middleware=[Middleware(_SecurityHeaders), Middleware(GZipMiddleware, compresslevel=1)],
+        middleware=[
+            Middleware(SecurityHeaders, hsts_s=hsts_s),
+            Middleware(Door, access=access),
+            Middleware(GZipMiddleware, compresslevel=1),
+        ],
+        exception_handlers={HTTPException: on_refusal, Exception: on_failure},
     )
 
 
-class _SecurityHeaders:
-    """Sets the headers every answer must have, errors included."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+def _pages(view: View) -> list[Route]:
+    """What people look at; the other routes are for machines."""
+    pages = Pages(view)
+    board = Board(pages)
+    return [
+        Route("/", needs(Scope.READ, overview(pages, board))),
+        Route("/events", needs(Scope.READ, events(Live(board)))),
+        Route("/checks/{check_id}", needs(Scope.READ, check_page(pages))),
+        Route("/checks/{check_id}/{action}", check_action(pages), methods=["POST"]),
+        Route("/health", needs(Scope.READ, health_page(pages))),
+        *run_routes(view, pages),
+        *incident_routes(view, pages),
+    ]
 
 
 def _metrics(view: View) -> Callable[[Request], Response]:
@@ -116,38 +128,10 @@ def _health(ask: Callable[[], Health]) -> Callable[[Request], Awaitable[Response
     return health
 
 
-def _style(text: str) -> Callable[[Request], Awaitable[Response]]:
-    async def style(request: Request) -> Response:
-        return Response(text, media_type="text/css")
+def _asset(path: Path) -> Callable[[Request], Awaitable[Response]]:
+    content, media_type = path.read_bytes(), guess_type(path.name)[0]
 
-    return style
+    async def asset(request: Request) -> Response:
+        return Response(content, headers=ASSET_HEADERS, media_type=media_type)
 
-
-def _status_page(view: View) -> Callable[[Request], Response]:
-    template = templates().get_template("status.html")
-
-    def status_page(request: Request) -> Response:
-        rows, incidents = view.snapshot(), view.incidents()
-        by_check: dict[str, list[Incident]] = {row.check_id: [] for row in rows}
-        others = [incident for incident in incidents if incident.check_id not in by_check]
-        for incident in incidents:
-            by_check.get(incident.check_id, []).append(incident)
-        text = template.render(
-            rows=sorted(rows, key=lambda row: _badness(row, by_check[row.check_id])),
-            incidents=by_check,
-            others=others,
-            counts={verdict.value: sum(row.state is verdict for row in rows) for verdict in Verdict},
-            now=view.clock.wall(),
-            region=view.region,
-            ready=view.ready(),
-            refresh_s=REFRESH_S,
-        )
-        return HTMLResponse(text)
-
-    return status_page
-
-
-def _badness(row: Row, incidents: Sequence[Incident]) -> tuple[int, bool, str]:
-    """The worst first: that is what someone who opens the page is looking for."""
-    order = (Verdict.DOWN, Verdict.UNKNOWN, Verdict.DEGRADED, Verdict.UP)
-    return order.index(row.state), not incidents, row.check_id
+    return asset

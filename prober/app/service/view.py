@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from prober.alerting.gates import covers
 from prober.app.alarm import Alarm
+from prober.app.assemble import redactor_for
 from prober.app.replies import StoreReplies
 from prober.app.running import Runner
+from prober.app.service.elsewhere import Elsewhere, Seen
 from prober.app.service.flow import Flow
+from prober.app.service.inner import Inner
 from prober.app.telemetry import SelfMetrics, registry_of
 from prober.clock import Clock
-from prober.model import Check, Verdict
+from prober.config import Loaded, Maintenance
+from prober.history import History
+from prober.model import Check, Hush, Verdict
+from prober.secret import Redactor
 from prober.state import State
-from prober.web import Health, Row, View
+from prober.web import Actions, Health, Row, View
 
 STUCK_S = 30.0  # a scheduler that has not looked at its slots for this long is not alive
 
@@ -29,6 +36,11 @@ class Sight:
     runner: Runner
     checks: Callable[[], tuple[Check, ...]]
     started: Callable[[], bool]
+    loaded: Callable[[], Loaded]
+    elsewhere: Elsewhere
+    history: History
+    actions: Actions
+    redactor: Callable[[], Redactor]
 
     def view(self, metrics: SelfMetrics) -> View:
         """All of it, for the web."""
@@ -36,13 +48,21 @@ class Sight:
             region=self.region,
             exposition=self.flow.exposition,
             registry=registry_of(metrics),
-            snapshot=lambda: [self._row(check) for check in self.checks()],
+            snapshot=self._rows,
             healthy=self.healthy,
             ready=self._ready,
             clock=self.clock,
             artifact=lambda identity: self.flow.outlets.archive.find(identity),
             incidents=lambda: self.alarm.incidents,
             replies=StoreReplies(self.alarm),
+            checks=self.checks,
+            inner=Inner(
+                metrics, self.flow.exposition, self.alarm, self.elsewhere, self.clock, self.checks, self.clock.wall()
+            ),
+            masked=lambda text: redactor_for(self.loaded()).text(text),
+            history=self.history,
+            shown_config=self._shown_config,
+            actions=self.actions,
         )
 
     def healthy(self) -> Health:
@@ -57,7 +77,18 @@ class Sight:
     def _ready(self) -> Health:
         return Health(True) if self.alarm.recorder.alive else Health(False, "starting")
 
-    def _row(self, check: Check) -> Row:
+    def _rows(self) -> list[Row]:
+        seen, now = self.elsewhere(), self.clock.wall()
+        windows = [window for window in self.loaded().config.maintenance if window.active(now)]
+        hushes = [hush for hush in seen.maintenance if hush.starts_at <= seen.store_now < hush.ends_at]
+        return [self._row(check, seen, _maintenance(check, windows, hushes)) for check in self.checks()]
+
+    def _shown_config(self, check: Check) -> Mapping[str, object]:
+        """Secrets are a type, but references may have put one into any text."""
+        shown: Mapping[str, object] = self.redactor().value(check.model_dump(mode="json"))
+        return shown
+
+    def _row(self, check: Check, seen: Seen, maintenance: str) -> Row:
         result, state = self.flow.latest.get(check.id), self.flow.states.get(check.id)
         due_s = self.runner.due_in_s(check.id)
         return Row(
@@ -73,7 +104,19 @@ class Sight:
             next_run_at=None if due_s is None else self.clock.wall() + due_s,
             since=state.since if state else None,
             undecided=_undecided(check, state) if state else "",
+            regions=seen.states.get(check.id, ()),
+            maintenance=maintenance,
+            certificates=result.observation.certificates if result else (),
+            run_id=result.run_id if result else "",
+            verdict=result.verdict if result else None,
         )
+
+
+def _maintenance(check: Check, windows: Iterable[Maintenance], hushes: Iterable[Hush]) -> str:
+    """The first maintenance that ``check`` is under, of those that are on; empty where under none."""
+    reasons = [window.reason for window in windows if window.selects(check)]
+    reasons += [hush.reason for hush in hushes if covers(hush, check)]
+    return (reasons[0] or "maintenance") if reasons else ""
 
 
 def _undecided(check: Check, state: State) -> str:

@@ -75,6 +75,15 @@ class Exposition:
         with self._writing:
             self._lag.observe(seconds)
 
+    def missed(self) -> Mapping[str, int]:
+        """Slots that passed without a run since the start, of the checks that have such."""
+        return {ledger.check.id: ledger.missed for ledger in list(self._ledgers.values()) if ledger.missed}
+
+    def lag_within(self, share: float) -> float | None:
+        """How late ``share`` of the runs started after their slot at most; None before there were any."""
+        with self._writing:
+            return self._lag.within(share)
+
     def render(self, *, openmetrics: bool = False) -> Iterator[bytes]:
         """The text format 0.0.4 in pieces: families grouped, HELP and TYPE once, those without samples left out.
 

@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from functools import lru_cache
 from itertools import accumulate
+from math import inf
 
 from prober.journey.tracing import recorded_trace
 from prober.model import Check, Reason, Result, Verdict
@@ -58,6 +59,17 @@ class Histogram:
         for bucket, example in self._examples.items():
             each[bucket] += example
         return "\n".join(each).encode()
+
+    @property
+    def observed(self) -> int:
+        """How many values it holds."""
+        return sum(self._counts)
+
+    def within(self, share: float) -> float | None:
+        """The bound that ``share`` of the values stay within; infinity for the last, None where there are none."""
+        wanted = share * self.observed
+        totals = zip((*self._bounds, inf), accumulate(self._counts), strict=True)
+        return next((bound for bound, total in totals if total >= wanted), None) if wanted else None
 
     @property
     def has_examples(self) -> bool:
@@ -133,6 +145,11 @@ class Ledger:
         self._counted = self._count_lines()
         self._write_own()
         self._show()
+
+    @property
+    def missed(self) -> int:
+        """Slots without a run."""
+        return self._missed
 
     def take(self, result: Result) -> None:
         """Count ``result`` and show what it measured; an unknown one measured nothing."""

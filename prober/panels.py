@@ -1,13 +1,14 @@
-"""What the report's panels show, from a result's JSON and its evidence.json to shares of a width and short texts."""
+"""What pages and reports show of a run, from its JSON and its evidence.json to shares of a width and short texts."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from prober.render.terminal import THRESHOLDS, milliseconds
-
+# Good and poor by https://web.dev/articles/vitals: seconds, and a plain number for cls.
+THRESHOLDS = {"ttfb": (0.8, 1.8), "fcp": (1.8, 3.0), "lcp": (2.5, 4.0), "cls": (0.1, 0.25), "inp": (0.2, 0.5)}
 NAMES = {
     "lcp": "Largest Contentful Paint",
     "inp": "Interaction to Next Paint",
@@ -22,19 +23,28 @@ LCP_PARTS = ("ttfb", "load_delay", "load_time", "render_delay")
 GOOD_SHARE, POOR_SHARE = 45.0, 78.0  # of a tile's scale: where good ends and where poor begins
 TICKS = 4
 NARROWEST = 0.25  # percent; what is there must be seen
+RATINGS = {"good": "good", "fair": "needs improvement", "poor": "poor"}
 
 Row = dict[str, Any]
+
+_NUMBERS = re.compile(r"[\d.]+$|.*:")
+_SHORT_NAMES = re.compile(r"\w{1,3}\.\w\w$")
+
+
+def milliseconds(seconds: float) -> str:
+    """Seconds as people compare them: ``12.3 ms``, ``1.25 s``."""
+    return f"{seconds * 1000:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
 def tiles(result: Mapping[str, Any]) -> list[Row]:
     """Each vital at its worst over all pages, with its place on a scale of good, middling and poor."""
     found = []
     for name, title in NAMES.items():
-        seen = [(value, page) for page in _pages(result) if (value := _vital(page, name)) is not None]
+        seen = [(value, page) for page in _pages(result) if (value := vital(page, name)) is not None]
         if seen:
             value, page = max(seen, key=lambda one: one[0])
             found.append(
-                {**_rated(name, value), "title": title, "where": _path(page["url"]), "share": _share(name, value)}
+                {**rated(name, value), "title": title, "where": _path(page["url"]), "share": _share(name, value)}
             )
     return found
 
@@ -48,39 +58,46 @@ def steps(result: Mapping[str, Any], evidence: Mapping[str, Any]) -> list[Row]:
         end = start + step["duration_s"]
         shown.append({**step, "began_s": start, "pages": [_page(page) for page in step["navigations"]]})
     for step in shown:
-        step["bar"] = _bar(step["began_s"], step["duration_s"], end)
+        step["bar"] = bar(step["began_s"], step["duration_s"], end)
     return shown
 
 
 def phases(result: Mapping[str, Any]) -> list[Row]:
     """The phases of a check that is one request, as shares of its whole time."""
-    named = {name: value for name, value in result["phases"].items() if name != "total" and value is not None}
+    named = named_phases(result)
     total = sum(named.values())
-    return _stacked(named, 0.0, total) if total and not result["steps"] else []
+    return stacked(named, 0.0, total) if total and not result["steps"] else []
+
+
+def named_phases(result: Mapping[str, Any]) -> dict[str, float]:
+    """The phases that were measured, without their sum."""
+    return {name: value for name, value in result["phases"].items() if name != "total" and value is not None}
 
 
 def calls(result: Mapping[str, Any]) -> list[Row]:
     """The requests of an API journey one after another; the time between them is not known here."""
     told = result["facts"].get("http_requests", ())
     total, began, rows = sum(call["duration_s"] for call in told), 0.0, []
-    host = urlsplit(told[0]["url"]).netloc if told else ""
+    host = split_url(told[0]["url"]).netloc if told else ""
     for call in told:
         rows.append(_request({**call, "type": "", "began_s": began, "bytes": None, "cached": False}, total, host))
         began += call["duration_s"]
     return rows
 
 
-def waterfall(evidence: Mapping[str, Any]) -> Row | None:
-    """Every request under the step that made it, each step on a time line of its own; None where there were none."""
+def waterfall(evidence: Mapping[str, Any], chosen: Sequence[Mapping[str, Any]] | None = None) -> Row | None:
+    """Requests, all or those ``chosen``, under the steps that made them, each step on a time line of its own; None
+    where there were none at all.
+    """
     requests = sorted(evidence.get("requests", ()), key=lambda request: request["began_s"])
     if not requests:
         return None
     names: dict[int | None, str] = {n: step["name"] for n, step in enumerate(evidence.get("steps", ()))}
     names[None] = "Before the first step"
-    host = urlsplit(requests[0]["url"]).netloc
+    host = split_url(requests[0]["url"]).netloc
     by_step: dict[int | None, list[Row]] = {}
-    for request in requests:
-        by_step.setdefault(request["step"], []).append(request)
+    for request in requests if chosen is None else sorted(chosen, key=lambda request: request["began_s"]):
+        by_step.setdefault(request["step"], []).append(dict(request))
     return {
         "groups": [_group(names.get(step, "?"), made, host) for step, made in by_step.items()],
         "count": len(requests),
@@ -122,7 +139,11 @@ def certificate(result: Mapping[str, Any]) -> Mapping[str, Any] | None:
 def bare_facts(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The facts that are one value each."""
     facts = result["facts"].items()
-    return [(name, str(value)) for name, value in facts if isinstance(value, str | int | float) and value != ""]
+    return [(name, _bare(value)) for name, value in facts if isinstance(value, str | int | float) and value != ""]
+
+
+def _bare(value: str | float) -> str:
+    return str(round(value, 3)) if isinstance(value, float) else str(value)
 
 
 def size(count: int | None) -> str:
@@ -144,31 +165,36 @@ def _pages(result: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _page(page: Mapping[str, Any]) -> Row:
-    found = ((name, _vital(page, name)) for name in NAMES)
+    found = ((name, vital(page, name)) for name in NAMES)
     largest = page["detail"].get("lcp") or {}
     slow = (page["lcp_s"] or 0.0) > LIMITS["lcp"][0]
     parts = [(name.replace("_", " "), largest.get(f"{name}_s")) for name in LCP_PARTS if slow]
     return {
         "path": _path(page["url"]),
+        "url": page["url"],
         "soft": page["kind"] == "soft",
         "final": page["final"],
-        "vitals": [_rated(name, value) for name, value in found if value is not None],
+        "vitals": [rated(name, value) for name, value in found if value is not None],
         "largest": largest.get("selector") or page["lcp_element"],
         "parts": [f"{name} {milliseconds(seconds)}" for name, seconds in parts if seconds is not None],
+        "timings": [(name, value) for name, value in page["timings"].items() if value is not None],
     }
 
 
-def _vital(page: Mapping[str, Any], name: str) -> float | None:
+def vital(page: Mapping[str, Any], name: str) -> float | None:
+    """A vital of a page by its short name."""
     value: float | None = page[name if name == "cls" else f"{name}_s"]
     return value
 
 
-def _rated(name: str, value: float) -> Row:
+def rated(name: str, value: float) -> Row:
+    """A vital as text, with what the field calls such a value."""
     good, poor = LIMITS[name]
     rating = "good" if value <= good else "fair" if value <= poor else "poor"
     shown = [f"{limit:g}" if name == "cls" else milliseconds(limit) for limit in (good, poor)]
     text = f"{value:.3f}" if name == "cls" else milliseconds(value)
-    return {"name": name.upper(), "text": text, "rating": rating, "good": shown[0], "poor": shown[1]}
+    told = {"rating": rating, "word": RATINGS[rating], "good": shown[0], "poor": shown[1]}
+    return {"name": name.upper(), "value": value, "text": text, **told}
 
 
 def _share(name: str, value: float) -> str:
@@ -183,8 +209,22 @@ def _share(name: str, value: float) -> str:
     return f"{min(share, 99.0):.2f}%"
 
 
+def third_party(host: str, home: str) -> bool:
+    """Whether ``host`` is of somebody else than ``home``; both may have ports.
+
+    Without a list of public suffixes, as in the browser's own script: shop.example and shop.co.example (short names
+    before a country's) are one party.
+    """
+    host, home = (urlsplit(f"//{one}").hostname or "" for one in (host, home))
+    if not host or host == home or _NUMBERS.match(home):
+        return bool(host) and host != home
+    labels = home.split(".")
+    party = ".".join(labels[-3 if _SHORT_NAMES.match(".".join(labels[-2:])) else -2 :])
+    return host != party and not host.endswith(f".{party}")
+
+
 def _request(request: Mapping[str, Any], total: float, host: str) -> Row:
-    parts = urlsplit(request["url"])
+    parts = split_url(request["url"])
     status = request.get("status")
     bad = bool(request.get("error")) or (status or 0) >= 400
     known = sum(request["phases"].values())
@@ -193,6 +233,7 @@ def _request(request: Mapping[str, Any], total: float, host: str) -> Row:
         "url": request["url"],
         "name": _path(request["url"]),
         "host": "" if parts.netloc == host else parts.netloc,
+        "third": third_party(parts.netloc, host),
         "type": request["type"],
         "status": str(status) if status else "failed" if request.get("error") else "…",
         "error": request.get("error", ""),
@@ -200,28 +241,37 @@ def _request(request: Mapping[str, Any], total: float, host: str) -> Row:
         "cached": request["cached"],
         "bytes": request["bytes"],
         "duration_s": request["duration_s"],
-        "bars": _stacked(request["phases"], request["began_s"], total)
+        "bars": stacked(request["phases"], request["began_s"], total)
         if known
-        else [{"phase": "unknown", "text": "", **_bar(request["began_s"], request["duration_s"] or 0.0, total)}],
+        else [{"phase": "unknown", "text": "", **bar(request["began_s"], request["duration_s"] or 0.0, total)}],
     }
 
 
-def _stacked(named: Mapping[str, float], began: float, total: float) -> list[Row]:
+def stacked(named: Mapping[str, float], began: float, total: float) -> list[Row]:
     """Phases one after another, each as a share of ``total``."""
     bars = []
     for name, seconds in named.items():
         if seconds > 0:
-            bars.append({"phase": name, "text": milliseconds(seconds), **_bar(began, seconds, total)})
+            bars.append({"phase": name, "text": milliseconds(seconds), **bar(began, seconds, total)})
         began += seconds
     return bars
 
 
-def _bar(began: float, lasted: float, total: float) -> Row:
+def bar(began: float, lasted: float, total: float) -> Row:
+    """A stretch of ``total`` as a share of a width."""
     share = 100 / total if total > 0 else 0.0
     width = max(NARROWEST, lasted * share)
     return {"x": f"{min(began * share, 100 - width):.3f}%", "width": f"{width:.3f}%"}
 
 
+def split_url(url: str) -> SplitResult:
+    """``url`` in its parts; what is none is all path."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return SplitResult("", "", url, "", "")
+
+
 def _path(url: str) -> str:
-    parts = urlsplit(url)
+    parts = split_url(url)
     return f"{parts.path or url}{f'?{parts.query}' if parts.query else ''}"

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
-from urllib.parse import parse_qs
 
 from jinja2 import Template
 from starlette.concurrency import run_in_threadpool
@@ -18,17 +15,17 @@ from starlette.responses import HTMLResponse, Response
 from prober.clock import Clock
 from prober.faults import Retryable
 from prober.model import format_lasting
+from prober.web.auth.forms import read_form
+from prober.web.incidents.choices import silences
 from prober.web.pages import stamp, templates
+from prober.web.pages.forms import NAME_CHARS, one_line
 from prober.web.signing import ACTIONS
 from prober.web.view import Matter, Replies, View
 
+FORM_BYTES = 2_048
+MOST_FIELDS = 10
 AT_ONCE = 4
 """So many requests ask the store at a time; while it does not answer, the rest of the web side goes on."""
-FORM_BYTES = 2_048
-FORM_WAIT_S = 10.0
-NAME_CHARS = 80
-MORNING = 8
-POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -48,7 +45,7 @@ def incident_page(view: View) -> Answer:
                 return pages.say(
                     403, "This link is not valid", "It is not as it was sent. Take it from the alert again."
                 )
-            form = await _form(request) if request.method == "POST" else None
+            form = await read_form(request, FORM_BYTES, MOST_FIELDS) if request.method == "POST" else None
             async with turns:
                 return await run_in_threadpool(_answer, pages, view.replies, action, incident_id, form)
         except Retryable:
@@ -63,7 +60,7 @@ def _answer(pages: _Pages, replies: Replies, action: str, incident_id: str, form
         return pages.say(404, "There is no such incident", "It is over for so long that nothing of it is kept.")
     if form is None:
         return pages.ask(action, matter)
-    by, seconds = _name(form.get("by", "")), pages.choices().get(form.get("for", ""), (0.0, ""))[0]
+    by, seconds = one_line(form.get("by", "")), pages.choices().get(form.get("for", ""), (0.0, ""))[0]
     if not by:
         return pages.ask(action, matter, "Say who you are.")
     if action == "ack":
@@ -95,15 +92,9 @@ class _Pages:
         """A page of two lines."""
         return _html(self.said.render(title=title, text=text), status)
 
-    def choices(self) -> dict[str, tuple[float, str]]:
-        """For how long there may be silence: seconds and words by the value that the form sends."""
-        now = datetime.fromtimestamp(self.clock.wall(), UTC)
-        tomorrow = (now + timedelta(days=1)).replace(hour=MORNING, minute=0, second=0, microsecond=0)
-        return {
-            "1h": (3_600.0, "1 hour"),
-            "4h": (4 * 3_600.0, "4 hours"),
-            "tomorrow": ((tomorrow - now).total_seconds(), f"until tomorrow, {tomorrow:%d %b %H:%M} UTC"),
-        }
+    def choices(self) -> Mapping[str, tuple[float, str]]:
+        """For how long there may be silence."""
+        return silences(self.clock.wall())
 
     def _page(
         self, status: int, action: str, matter: Matter, *, complaint: str = "", done: str = "", asking: bool = False
@@ -125,28 +116,5 @@ class _Pages:
         return _html(text, status)
 
 
-async def _form(request: Request) -> dict[str, str]:
-    """What the form sent: the first value of each field."""
-    body = b""
-    try:
-        async with asyncio.timeout(FORM_WAIT_S):
-            async for piece in request.stream():
-                body += piece
-                if len(body) > FORM_BYTES:
-                    raise HTTPException(413)
-    except TimeoutError:
-        raise HTTPException(408) from None
-    try:
-        fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
-    except ValueError:
-        raise HTTPException(400) from None
-    return {name: values[0] for name, values in fields.items()}
-
-
-def _name(text: str) -> str:
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:NAME_CHARS]
-
-
 def _html(text: str, status: int) -> Response:
-    headers: dict[str, Any] = {"content-security-policy": POLICY}
-    return HTMLResponse(text, status_code=status, headers=headers)
+    return HTMLResponse(text, status_code=status)

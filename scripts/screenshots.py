@@ -1,0 +1,67 @@
+"""Pictures of every page, at two widths, light and dark, into docs/screenshots/: `make screenshots`, then look at them.
+
+The pages show the site of tests/fakes/site.py, which has every state there is and always looks the same.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from fakes.axe import LOOKS, chromium, looking  # noqa: E402
+from fakes.plans import many  # noqa: E402
+from fakes.site import Site, serving  # noqa: E402
+
+OUT = ROOT / "docs" / "screenshots"
+COLOURS = 96
+LONGEST_PX = 2_400
+"""What comes below is more of the same."""
+SHOWN = {
+    "overview": "/",
+    "check": "/checks/orders-api",
+    "check-regions": "/checks/checkout?range=7d",
+    "health": "/health",
+}
+
+
+def main(names: Sequence[str]) -> None:
+    OUT.mkdir(parents=True, exist_ok=True)
+    with chromium() as browser, serving(Site().view()) as site, serving(Site(many(500)).view()) as large:
+        pages = {name: str(site.base_url.join(path)) for name, path in SHOWN.items()}
+        pages["overview-500"] = str(large.base_url)
+        for name, url in pages.items():
+            if not names or name in names:
+                take(browser, name, url)
+
+
+def take(browser: Browser, name: str, url: str) -> None:
+    """The four pictures of one page."""
+    for width, scheme in LOOKS:
+        with looking(browser, url, width, scheme) as page:
+            page.goto(url)
+            page.mouse.move(0, 0)
+            height = min(page.evaluate("document.documentElement.scrollHeight"), LONGEST_PX)
+            clip = {"x": 0, "y": 0, "width": width, "height": height}
+            path = OUT / f"{name}-{width}-{scheme}.png"
+            path.write_bytes(small(page.screenshot(full_page=True, clip=clip, animations="disabled")))
+            print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1000:.0f} kB")
+
+
+def small(picture: bytes) -> bytes:
+    """The same with few colours: pages have no more."""
+    out = io.BytesIO()
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    image.quantize(COLOURS, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+    return out.getvalue()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
