@@ -21,7 +21,7 @@ from fakes.plans import many  # noqa: E402
 from fakes.site import Site, serving  # noqa: E402
 
 OUT = ROOT / "docs" / "screenshots"
-COLOURS = 96
+COLOURS = 255
 LONGEST_PX = 2_400
 """What comes below is more of the same."""
 SHOWN = {
@@ -59,7 +59,7 @@ def small(picture: bytes) -> bytes:
     """The same with few colours: pages have no more."""
     out = io.BytesIO()
     image = Image.open(io.BytesIO(picture)).convert("RGB")
-    image.quantize(COLOURS, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+    image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
     return out.getvalue()
 
 

@@ -16,7 +16,7 @@ from prober.web.pages.bars import LETTERS
 WIDTH, HEIGHT = 1_000, 200
 MOST_PHASES = 8
 """There are so many colours."""
-MOST_TICKS = 6
+MOST_TICKS = 7
 STEPS_S = (3_600, 2 * 3_600, 4 * 3_600, 6 * 3_600, 12 * 3_600, *(days * 86_400 for days in (1, 2, 7, 14, 30)))
 
 Line = Sequence[tuple[float, float, float]]
