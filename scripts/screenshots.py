@@ -9,6 +9,7 @@ import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from PIL import Image
 from playwright.sync_api import Browser
@@ -17,8 +18,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 from fakes.axe import LOOKS, chromium, looking  # noqa: E402
+from fakes.pages import served  # noqa: E402
 from fakes.plans import many  # noqa: E402
 from fakes.site import Site, serving  # noqa: E402
+from fakes.status_site import site as status_site  # noqa: E402
 
 OUT = ROOT / "docs" / "screenshots"
 COLOURS = 255
@@ -34,9 +37,16 @@ SHOWN = {
 
 def main(names: Sequence[str]) -> None:
     OUT.mkdir(parents=True, exist_ok=True)
-    with chromium() as browser, serving(Site().view()) as site, serving(Site(many(500)).view()) as large:
+    with (
+        chromium() as browser,
+        serving(Site().view()) as site,
+        serving(Site(many(500)).view()) as large,
+        TemporaryDirectory() as folder,
+        served(status_site(Path(folder))) as status,
+    ):
         pages = {name: str(site.base_url.join(path)) for name, path in SHOWN.items()}
         pages["overview-500"] = str(large.base_url)
+        pages |= {f"status-{name}": str(status.base_url.join(f"/status/{name}")) for name in ("tickets", "calm")}
         for name, url in pages.items():
             if not names or name in names:
                 take(browser, name, url)
