@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from fakes.plans import NOW
-from fakes.site import Site, admitted
+from fakes.site import Site, admitted, warmed
 
 from prober.model import Verdict
 from prober.web import Row, WebServer, create_app
@@ -65,7 +65,8 @@ def url(server: WebServer, path: str) -> str:
 
 
 def version(server: WebServer) -> str:
-    page = httpx.get(url(server, "/")).text
+    with httpx.Client(base_url=url(server, "")) as client:
+        page = warmed(client)
     return page.split("events?seen=")[1].split('"')[0]
 
 
