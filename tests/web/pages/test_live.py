@@ -120,6 +120,18 @@ def test_a_check_that_comes_is_not_squeezed_in(stage: Stage, server: WebServer) 
         assert next(messages(lines)) == {"again": True}
 
 
+def test_when_most_has_changed_the_page_is_asked_for_instead(
+    stage: Stage, server: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "MOST_ROWS", 3)
+    seen = version(server)
+    with httpx.stream("GET", url(server, f"/events?seen={seen}"), timeout=10) as answer:
+        lines = answer.iter_lines()
+        next(lines)
+        stage.rows = [replace(row, undecided="failing 1 of 3") for row in stage.rows]
+        assert next(messages(lines)) == {"again": True}
+
+
 def test_many_who_look_on_cost_one_look(stage: Stage, server: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "MOST_STREAMS", 20)
     seen = version(server)
