@@ -87,7 +87,7 @@
     if (news.title) document.title = `${news.title} · prober`;
     if (news.incidents === undefined) return;
     fill(id("incidents"), news.incidents);
-    id("open").classList.toggle("hidden", !news.incidents);
+    id("open").hidden = !news.incidents;
   };
 
   let stream;
