@@ -238,17 +238,18 @@ def _scripted(link: str) -> bool:
 
 def _hostile(run_id: str, place: Path, verdict: Verdict, at: float) -> tuple[Result, Path]:
     """A run of which a target wrote every text, and its evidence."""
-    words = {"name": NASTY, "text": NASTY, "url": f"https://x/{NASTY}", "method": NASTY, "type": NASTY}
-    row = {**words, "step": 0, "status": 500, "began_s": 0.1, "duration_s": 1.0, "phases": {NASTY: 1.0}}
+    nasty = NASTY.encode("utf-8", "replace").decode()  # as it is written down
+    words = {"name": nasty, "text": nasty, "url": f"https://x/{nasty}", "method": nasty, "type": nasty}
+    row = {**words, "step": 0, "status": 500, "began_s": 0.1, "duration_s": 1.0, "phases": {nasty: 1.0}}
     (place / run_id).mkdir(parents=True)
     evidence = place / run_id / "evidence.json"
     told = {
         "version": 1,
-        "steps": [{"name": NASTY, "began_s": 0.0, "duration_s": 1.0}],
-        "requests": [{**row, "bytes": 1, "cached": False, "error": f"{NASTY}{run_id}"}],
-        "console": [{**words, "type": "error", "at_s": 1.0, "text": NASTY + run_id}],
-        "page_errors": [NASTY + run_id],
-        "failed_requests": [{**words, "error": NASTY}],
+        "steps": [{"name": nasty, "began_s": 0.0, "duration_s": 1.0}],
+        "requests": [{**row, "bytes": 1, "cached": False, "error": f"{nasty}{run_id}"}],
+        "console": [{**words, "type": "error", "at_s": 1.0, "text": nasty + run_id}],
+        "page_errors": [nasty + run_id],
+        "failed_requests": [{**words, "error": nasty}],
         "requests_in_flight": [{**words, "since_s": 1.0}],
     }
     evidence.write_text(json.dumps(told))
