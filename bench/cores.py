@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from figures import tree_cpu_s
-from loopback import BIN, Target, config, fetch, free_port, started, target, until
+from loopback import Target, config, fetch, shipped, target, until
 from verdicts import Figure, conclude, quick_wanted
 
 GAIN = 1.4
@@ -33,12 +33,9 @@ SIDES = (1, 2)
 @contextmanager
 def serving(place: Path, shop: Target, processes: int, load: int) -> Iterator[int]:
     """``prober serve`` over that many engine processes, from when it probes on: its pid."""
-    configuration = config(place, [shop.url()] * load, "1s")
-    with configuration.open("a") as file:
-        file.write(f"engine: {{processes: {processes}}}\n")
-    port, before = free_port(), shop.count()
-    command = (BIN / "prober", "serve", "--config", configuration, "--listen", f"127.0.0.1:{port}")
-    with started(*command, cwd=place) as process:
+    path = config(place, [shop.url()] * load, "1s", sections=[f"engine: {{processes: {processes}}}"])
+    before = shop.count()
+    with shipped(place, path) as (process, port):
         until(lambda: fetch(port, "/healthz") != b"", "the prober answers")
         until(lambda: shop.count() - before > BEGUN, "the target is asked")
         yield process.pid

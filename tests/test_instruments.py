@@ -45,7 +45,7 @@ def test_a_bench_says_its_line(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["truth", "scrape", "scale", "growth", "cost", "throughput", "cores"])
+@pytest.mark.parametrize("name", ["truth", "scrape", "scale", "growth", "cost", "throughput", "cores", "web"])
 def test_a_longer_bench_says_its_line(name: str) -> None:
     check_said(name)
 
@@ -77,6 +77,15 @@ def test_throughput_is_counted_at_the_target_and_only_of_runs_that_are_up(bench:
     assert throughput.most({100: (99.0, 1.0), 200: (150.0, 1.0), 400: (160.0, 0.5)}) == 200
     failed = b'prober_check_runs_total{check="a",verdict="down",reason="timeout"} 1\n'
     assert throughput.share_up(failed + failed.replace(b"down", b"up").replace(b" 1", b" 3")) == 0.75
+
+
+def test_two_engine_processes_get_through_what_is_due_as_one_does(bench: Any) -> None:
+    cores = bench("cores")
+    with bench("loopback").target() as shop:
+        for processes in cores.SIDES:
+            per_s, cpu_us = cores.measured(shop, processes, 210, 0.5, 2.0)
+            assert per_s == pytest.approx(210, rel=0.5)
+            assert cpu_us > 10
 
 
 def test_the_truth_is_what_the_target_held_for_every_way_of_asking(bench: Any, tmp_path: Path) -> None:
@@ -177,3 +186,15 @@ def test_the_table_takes_the_place_of_the_one_before_and_nothing_else(
     assert "load average 0.2" in text
     assert "| one | a_s | 1 | 4 | 0.25 | 0.5 | **no** |" in text
     assert "| one | b | 2 |  |  |  |  |" in text
+
+
+def test_people_are_served_beside_probes_and_both_are_measured(bench: Any) -> None:
+    web = bench("web")
+    seen = web.measured(20, web.Span(1.5, 1, 0.5))
+    assert {status for _, _, status, _ in seen.visitors.looks} == {200}
+    assert len(seen.visitors.looks) >= 10
+    assert seen.visitors.streams == web.PEOPLE
+    assert seen.visitors.stream_bytes > 0
+    assert len(seen.check_pages_s) == 20
+    assert len(web.lags_ms(seen.runs, seen.busy)) >= 20
+    assert 0 < web.quantile(web.errors_ms(seen.runs, seen.calm), 0.5) < 50

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 
-from prober.alerting import Recorder, Roster, Surroundings
+from prober.alerting import Meter, Recorder, Roster, Surroundings
 from prober.app.targets import Place
 from prober.app.troubles import Troubles
 from prober.clock import Clock
@@ -29,6 +29,8 @@ NOTE_S = 10.0
 """A store that may be far away is not asked more often what is open, unless something was told or answered."""
 SELF = "prober"
 
+Letters = Callable[[Config, Store, Callable[[], bytes | None]], Mapping[str, tuple[Notifier, int]]]
+
 _log = Log(__name__)
 
 
@@ -41,6 +43,8 @@ class Alarm:
     troubles: Troubles
     on_state: Callable[[str, State], None]
     """Called in the recorder's thread, with what was committed."""
+    letters: Letters = lambda *_: {}
+    """Who sends to the subscribers of status pages."""
     _key: bytes | None = None
     _public_url: str | None = None
     _twin: bool = False
@@ -59,7 +63,11 @@ class Alarm:
         else:
             self.spare = open_store(path, self.clock)
             self.store = open_store(config.store.url, wait=False)
-        self._instance = (self.spare if self.store.shared else self.store).instance_id()
+        # Connections of its own: however many look back, the recorder never waits for one.
+        self.past = open_store(
+            config.store.url or path, None if config.store.url else self.clock, exclusive=False, wait=False
+        )
+        self._instance = self.own.instance_id()
         self._public_url = config.web.public_url
         self._deliveries = tuple(self._delivery(store, config) for store in (self.store, self.spare))
         self.recorder = Recorder(
@@ -72,11 +80,13 @@ class Alarm:
                 troubles=self._troubles,
                 links=self._links,
                 freshness_s=freshness_s,
+                burns=lambda: self.meter.burns,
                 beat=self._on_beat,
             ),
             clock=self.clock,
             thin_s=config.store.thin,
         )
+        self.meter = Meter(self.store, self.clock.monotonic, self.recorder.poke)
 
     def start(self, config: Config) -> None:
         """Begin with what an earlier process left. Raises UserFault where a store of our own cannot be read."""
@@ -86,23 +96,27 @@ class Alarm:
             self.recorder.start(self._roster(config))
         except StoreFault as fault:
             raise UserFault(f"the store {self.store.path} cannot be read: {fault}") from None
+        self._count_for(config)
+        self.meter.start()
 
     def configure(self, config: Config) -> None:
         """Go on with ``config``: channels first, so that no route leads to one that is not there."""
         self._public_url = config.web.public_url
         for delivery in self._deliveries:
-            delivery.configure(notifiers(config), _limits(config))
+            delivery.configure(*self._senders(config))
         self.recorder.configure(self._roster(config))
+        self._count_for(config)
 
     def close(self, grace_s: float) -> None:
         """Commit and send what there is, for a while, and stop."""
+        self.meter.close(grace_s)
         self.recorder.close(grace_s)
         for delivery in self._deliveries:
             delivery.close(grace_s)
 
     def shut(self) -> None:
         """Give up the stores."""
-        for store in (self.store, self.spare):
+        for store in (self.past, self.store, self.spare):
             store.close()
 
     # What it says of itself.
@@ -110,7 +124,7 @@ class Alarm:
     @property
     def alive(self) -> bool:
         """Whether its threads run."""
-        return self.recorder.alive and all(delivery.alive for delivery in self._deliveries)
+        return self.recorder.alive and self.meter.alive and all(delivery.alive for delivery in self._deliveries)
 
     @property
     def sent(self) -> Mapping[str, int]:
@@ -136,6 +150,10 @@ class Alarm:
         """Channels that refuse for good, and why."""
         return {name: why for delivery in self._deliveries for name, why in delivery.broken.items()}
 
+    def wake(self) -> None:
+        """Something was put into the outbox beside the recorder."""
+        self._deliveries[0].wake()
+
     def poke(self) -> None:
         """Somebody answered a notice: look at once."""
         self._noted_at = float("-inf")
@@ -152,6 +170,11 @@ class Alarm:
         return self.spare if self.recorder.away else self.store
 
     @property
+    def own(self) -> Store:
+        """The store that is this prober's alone: beside a shared one, its spare."""
+        return self.spare if self.store.shared else self.store
+
+    @property
     def key(self) -> bytes | None:
         """What signs the links in notices; None until the store has been in reach."""
         return self._key
@@ -161,9 +184,15 @@ class Alarm:
     def _delivery(self, store: Store, config: Config) -> Delivery:
         with contextlib.suppress(StoreFault):  # a server that is not there yet: the lease ends by itself
             store.release(self._instance)
-        return Delivery(
-            store, notifiers(config), self.clock, per_minute=_limits(config), owner=self._instance, patient=store.shared
-        )
+        senders, limits = self._senders(config)
+        return Delivery(store, senders, self.clock, per_minute=limits, owner=self._instance, patient=store.shared)
+
+    def _senders(self, config: Config) -> tuple[dict[str, Notifier], dict[str, int]]:
+        """A sender for each channel and for the subscribers of each status page, and how much each may send."""
+        senders, limits = notifiers(config), _limits(config)
+        for name, (sender, limit) in self.letters(config, self.store, lambda: self._key).items():
+            senders[name], limits[name] = sender, limit
+        return senders, limits
 
     def _roster(self, config: Config) -> Roster:
         enabled = [check for check in config.checks if check.enabled]
@@ -178,6 +207,12 @@ class Alarm:
             silent_after_s=config.selfwatch.silent_after,
             shard=self.place.shard,
         )
+
+    def _count_for(self, config: Config) -> None:
+        """Count for the checks whose budgets are decided on here: of several shards each has its own."""
+        enabled = [check for check in config.checks if check.enabled]
+        ours = [check for check in enabled if self.store.shared or self.place.runs(check)]
+        self.meter.configure([check for check in ours if self.place.shard.owns(check.id)], config.maintenance)
 
     # Called in the recorder's thread.
 

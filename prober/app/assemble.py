@@ -9,6 +9,7 @@ from inspect import signature
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from weakref import ref
 
 from prober.app.guarded import Guarded
 from prober.app.logs import LogFiles, configure_logs
@@ -53,12 +54,17 @@ async def open_engine(
     environ: Mapping[str, str],
     *,
     artifacts: Path | None,
+    certificates: bool = True,
     stalled_since: Callable[[float], float] = lambda _: 0.0,
     shelf: Mapping[str, str] = KINDS,
 ) -> AsyncIterator[Engine]:
-    """An engine that can run ``kinds`` of ``shelf``; what they need between runs is opened here, closed at the end."""
+    """An engine that can run ``kinds`` of ``shelf``; what they need between runs is opened here, closed at the end.
+
+    ``certificates`` is whether some are likely to be read; they are even where that was not expected.
+    """
     async with AsyncExitStack() as stack:
-        prepare()
+        if certificates:
+            prepare()
         net = Net()
         stack.push_async_callback(net.close)
         probes, starters = await _open_probes(stack, loaded, {kind: shelf[kind] for kind in kinds}, environ)
@@ -116,17 +122,21 @@ def _on_curl(curl: Curl, kind: ModuleType) -> Probe:
 
 
 def _started_on_curl(curl: Curl, kind: ModuleType) -> Starter:
-    ways: dict[str, tuple[Check, Way]] = {}
+    ways: dict[int, tuple[ref[Check], Way]] = {}
+    """What a check asks, made once, and gone with it."""
+
+    def way_of(check: Check, context: Context) -> Way:
+        key = id(check)
+        if key in ways:
+            return ways[key][1]
+        way = curl.way(kind.request(check, context))
+        if not way.request.trace_id:  # a trace is of one run
+            ways[key] = ref(check, lambda _: ways.pop(key)), way
+        return way
 
     def start(check: Check, context: Context, landed: Landed) -> Flight | None:
-        known = ways.get(check.id)
-        if known is None or known[0] is not check:
-            known = check, curl.way(kind.request(check, context))
-            if not known[1].request.trace_id:  # a trace is of one run
-                ways[check.id] = known
-        return curl.start(
-            known[1], context.net, context.deadline, lambda exchange: landed(lambda: kind.observe(exchange()))
-        )
+        way = way_of(check, context)
+        return curl.start(way, context.net, context.deadline, lambda exchange: landed(lambda: kind.observe(exchange())))
 
     return start
 

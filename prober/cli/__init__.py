@@ -21,10 +21,12 @@ from prober.cli.incidents import ack, incidents, maintenance, silence
 from prober.cli.notices import notify, outbox
 from prober.cli.options import config_file, config_option, load_config, out_option, region_option, warn
 from prober.cli.rendering import render
+from prober.cli.watching import watch
 from prober.faults import UserFault
 
 USAGE = 2
 INTERRUPTED = 130
+SHORTEST_PASSWORD = 12
 Outcome = TypeVar("Outcome")
 BROKEN_PIPE = 141  # as the shell tells it; never 0, which would say that all is up
 
@@ -41,6 +43,7 @@ def cli() -> None:
     prober serve --config probes.yaml       the scheduler, /metrics, alerts
     prober demo                             a ticket shop, and serve against it
     prober render prometheus -o DIR         what other systems need, from the same file
+    prober watch                            how everything is, on this terminal
     prober incidents                        what is wrong now, and who knows of it
     prober notify test ops                  whether a channel takes alerts
     """
@@ -177,6 +180,23 @@ def schema() -> None:
     click.echo(json.dumps(json_schema(), indent=2))
 
 
+@cli.command()
+def password() -> None:
+    """Print the hash of a password, for web.auth.users.
+
+    It is asked for twice; from a pipe one line is read.
+    """
+    from prober.web.auth.passwords import make_hash
+
+    if sys.stdin.isatty():
+        text = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    else:
+        text = sys.stdin.readline().rstrip("\r\n")
+    if len(text) < SHORTEST_PASSWORD:
+        raise UserFault(f"a password of {SHORTEST_PASSWORD} characters or more is expected")
+    click.echo(make_hash(text))
+
+
 @cli.command("list")
 @click.argument("path", required=False, type=click.Path(path_type=Path), metavar="[FILE]")
 @config_option
@@ -243,7 +263,7 @@ def show(wanted: str, config_path: Path | None, artifacts: Path | None, host: st
     sys.exit(show_files(artifacts or loaded.base / loaded.config.artifacts.dir, wanted, host, port))
 
 
-for command in (incidents, ack, silence, maintenance, outbox, notify, render, import_):
+for command in (watch, incidents, ack, silence, maintenance, outbox, notify, render, import_):
     cli.add_command(command)
 
 

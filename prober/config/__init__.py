@@ -13,9 +13,8 @@ from prober.config.sections import (
     Logs,
     Selfwatch,
     Store,
-    Web,
-    parse_listen,
 )
+from prober.config.web import Web, WebAuth, WebOidc, WebTls, parse_listen
 
 __all__ = [
     "Artifacts",
@@ -32,6 +31,9 @@ __all__ = [
     "Selfwatch",
     "Store",
     "Web",
+    "WebAuth",
+    "WebOidc",
+    "WebTls",
     "json_schema",
     "load",
     "make_check",

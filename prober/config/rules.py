@@ -21,8 +21,10 @@ def check_rules(report: Report, raw: Mapping[str, Any]) -> None:
     _check_unique(report, ("regions",), [(("regions", i), name) for i, name in _texts(raw.get("regions"))])
     checks = [(index, one) for index, one in enumerate(_list(raw.get("checks"))) if isinstance(one, dict)]
     _check_unique(report, ("checks",), [(("checks", i, "id"), one.get("id")) for i, one in checks])
+    _check_tokens(report, checks)
     _check_regions(report, raw, checks)
     _check_routes(report, raw, [one for _, one in checks])
+    _check_status_pages(report, raw, [one for _, one in checks])
     _check_dependencies(report, checks)
     _check_reserved(report, checks)
     zone = _dict(raw.get("defaults")).get("timezone")
@@ -41,6 +43,17 @@ def _check_unique(report: Report, section: Path, names: Iterable[tuple[Path, obj
         if known is not path:
             line = report.line(known)
             report.add(path, f"{name!r} is already used" + (f" on line {line}" if line else ""), "names are unique")
+
+
+def _check_tokens(report: Report, checks: list[tuple[int, dict[str, Any]]]) -> None:
+    """What is told by one token must be about one check."""
+    first: dict[str, Path] = {}
+    for index, one in checks:
+        token, path = one.get("token"), ("checks", index, "token")
+        if one.get("kind") == "heartbeat" and isinstance(token, str) and not report.is_open(path):
+            known = first.setdefault(token, path)
+            if known is not path:
+                report.add(path, f"the token of line {report.line(known)} again", "each check has its own")
 
 
 def _check_regions(report: Report, raw: Mapping[str, Any], checks: list[tuple[int, dict[str, Any]]]) -> None:
@@ -72,6 +85,32 @@ def _check_routes(report: Report, raw: Mapping[str, Any], checks: list[dict[str,
     _check_names(report, ("selfwatch",), _dict(raw.get("selfwatch")), "channels", "channel", channels)
     for number, window in enumerate(_list(raw.get("maintenance"))):
         _check_names(report, ("maintenance", number), _dict(window), "checks", "check", ids)
+    for number, objective in enumerate(_list(raw.get("slos"))):
+        _check_names(report, ("slos", number), _dict(objective), "checks", "check", ids)
+
+
+def _check_status_pages(report: Report, raw: Mapping[str, Any], checks: list[dict[str, Any]]) -> None:
+    ids = dict.fromkeys(one["id"] for one in checks if isinstance(one.get("id"), str))
+    regions = dict.fromkeys(name for _, name in _texts(raw.get("regions")))
+    channels, web = _dict(raw.get("channels")), _dict(raw.get("web"))
+    emails = {name: one for name, one in channels.items() if _dict(one).get("kind") == "email"}
+    for name, page in _dict(web.get("status_pages")).items():
+        at: Path = ("web", "status_pages", name)
+        places: list[tuple[Path, Any]] = [(at, page)]
+        places += [((*at, "groups", i), group) for i, group in enumerate(_list(_dict(page).get("groups")))]
+        for place, owner in places:
+            for number, component in enumerate(_list(_dict(owner).get("components"))):
+                _check_names(report, (*place, "components", number), _dict(component), "checks", "check", ids)
+        for region in _dict(_dict(page).get("regions")) if regions else ():
+            if region not in regions:
+                report.add(
+                    (*at, "regions", region), f"no region {region!r}", suggest(region, regions, "the regions are")
+                )
+        subscribe = _dict(_dict(page).get("subscribe"))
+        _check_names(report, (*at, "subscribe"), subscribe, "email", "channel of kind email", emails)
+        if subscribe and not web.get("public_url"):
+            hint = "set web.public_url: what subscribers are sent links there"
+            report.add((*at, "subscribe"), "nobody can subscribe without an address that links lead to", hint)
 
 
 def _check_names(
@@ -132,6 +171,8 @@ def _warn(report: Report, raw: Mapping[str, Any]) -> None:
         for asked in (step.get(key) for step in steps for key in ("channels", "fallback")):
             routed |= {asked} if isinstance(asked, str) else {name for _, name in _texts(asked)}
     routed |= {name for _, name in _texts(_dict(raw.get("selfwatch")).get("channels"))}
+    for page in _dict(_dict(raw.get("web")).get("status_pages")).values():
+        routed.add(str(_dict(_dict(page).get("subscribe")).get("email")))
     for name in _dict(raw.get("channels")):
         if name not in routed:
             report.warn(("channels", name), "no route leads here, so nothing is sent", "add it to a route")

@@ -7,9 +7,10 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, Field, SerializeAsAny, field_validator
 
-from prober.config.alerts import Grouping, Maintenance, Names, Route
+from prober.config.alerts import Grouping, Maintenance, Names, Objective, Route
 from prober.config.stack import Alertmanager, Prometheus, Rules, checked_rules
-from prober.model import AlertPolicy, Check, Duration, Identifier, Severity, Strict
+from prober.config.web import Web, checked_url
+from prober.model import AlertPolicy, Check, Duration, Identifier, Severity, Slo, Strict
 from prober.notify import Channel
 from prober.notify._posting import WebUrl
 from prober.probes import KINDS
@@ -17,38 +18,15 @@ from prober.probes.browser.spec import BrowserSettings
 from prober.secret import Secret
 from prober.sinks import SinkSpec
 
+UNCAPPED = ("browser", "heartbeat")
+"""Kinds that have slots instead, or that nobody runs."""
 CAPS = {"http": 500, "tcp": 500, "dns": 500, "icmp": 500, "grpc": 500, "api": 4, "pytest": 1}
-
-
-def parse_listen(text: str) -> tuple[str, int]:
-    """``127.0.0.1:9115`` or ``[::1]:9115`` as host and port; port 0 asks for any. Raises ValueError."""
-    host, colon, port = text.rpartition(":")
-    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not colon or not bare or (":" in bare and bare == host) or any(c.isspace() or c in "/[]@" for c in bare):
-        raise ValueError("expected host:port, such as 127.0.0.1:9115 or [::1]:9115")
-    if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65_535):
-        raise ValueError("expected a port from 0 to 65535 after the last colon")
-    return bare, int(port)
-
-
-def _checked_listen(text: str) -> str:
-    parse_listen(text)
-    return text
 
 
 def _checked_canary(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("tcp", "http", "https") or not parts.hostname or (parts.scheme == "tcp" and not parts.port):
         raise ValueError("expected tcp://host:port, http://host or https://host")
-    return text
-
-
-def _checked_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("expected a URL such as https://status.example")
-    if "@" in parts.netloc or parts.query or parts.fragment:
-        raise ValueError("expected a URL without credentials, query and fragment")
     return text
 
 
@@ -71,6 +49,8 @@ class Defaults(Strict):
     """Words to select checks by, for checks that have none of their own."""
     runbook: str | None = None
     """A link to what to do."""
+    slo: Slo | None = None
+    """What share of runs must succeed, for checks that none of ``slos`` selects; not for those with a schedule."""
 
 
 def _checked_database(url: Secret) -> Secret:
@@ -121,28 +101,6 @@ class Selfwatch(Strict):
     """Where regions share a store: one that is not heard of for so long is an alert that the others give."""
 
 
-class Web(Strict):
-    """The web side: metrics, health and the status page."""
-
-    listen: Annotated[str, AfterValidator(_checked_listen)] = "127.0.0.1:9115"
-    """host:port to listen on."""
-    public_url: Annotated[str, AfterValidator(_checked_url)] | None = None
-    """Where people reach the web side, such as https://status.example; alerts link to the evidence there."""
-    blackbox_config: Annotated[str, Field(min_length=1)] | None = None
-    """A file of blackbox_exporter's modules, relative to this file: /probe then probes by them, as that does. Whoever
-    reaches the web side can have anything probed but link-local and metadata addresses."""
-    blackbox_timeout_offset: Annotated[Duration, Field(ge=0, le=60)] = 0.5
-    """How much sooner than Prometheus' scrape timeout a probe by /probe ends."""
-
-    @property
-    def host(self) -> str:
-        return parse_listen(self.listen)[0]
-
-    @property
-    def port(self) -> int:
-        return parse_listen(self.listen)[1]
-
-
 class Heartbeat(Strict):
     """A dead man's switch elsewhere that is called while this prober is healthy, so that its death is noticed."""
 
@@ -161,7 +119,7 @@ class Bucket(Strict):
     """What keys begin with; they go on with the check, the run and the file."""
     aws_region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
     """The AWS region of the bucket, such as eu-west-1."""
-    endpoint_url: Annotated[str, AfterValidator(_checked_url)] | None = None
+    endpoint_url: Annotated[str, AfterValidator(checked_url)] | None = None
     """Another address than AWS's own, such as a VPC endpoint or a local server."""
 
 
@@ -208,6 +166,8 @@ class Config(Strict):
     """What is tested; see the kinds of checks."""
     maintenance: Annotated[tuple[Maintenance, ...], Field(strict=False)] = ()
     """When nothing is told of some checks."""
+    slos: Annotated[tuple[Objective, ...], Field(strict=False)] = ()
+    """What share of runs must succeed, by check and tag, for checks that do not say so themselves."""
     grouping: Grouping | None = None
     """How what goes down together is told together; each by itself when missing."""
     channels: dict[Identifier, SerializeAsAny[Channel]] = {}
@@ -246,8 +206,8 @@ class Config(Strict):
     @classmethod
     def _kinds_are_known(cls, caps: dict[str, int]) -> dict[str, int]:
         for name in caps:
-            if name == "browser" or name not in KINDS:
-                kinds = ", ".join(kind for kind in KINDS if kind != "browser")
+            if name in UNCAPPED or name not in KINDS:
+                kinds = ", ".join(kind for kind in KINDS if kind not in UNCAPPED)
                 raise ValueError(f"expected kinds of checks ({kinds}), not {name}")
         return caps
 

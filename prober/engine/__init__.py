@@ -103,11 +103,11 @@ class Engine:
             return None
 
     async def run_slot(
-        self, check: Check, slot: float, until: float, on_start: Callable[[float], None]
+        self, check: Check, slot: float, until: float, on_start: Callable[[float], None], run_id: str = ""
     ) -> Result | None:
         """Run ``check`` for the slot at ``slot``; None when no place was free before ``until`` (both monotonic).
 
-        ``on_start`` is told how late the run begins, in seconds.
+        ``on_start`` is told how late the run begins, in seconds. ``run_id`` is made up where it is empty.
         What a journey waits here it has less to run, so that its end does not move into the next slot; one that would
         have lost half of its time that way is not begun at all.
         """
@@ -124,7 +124,7 @@ class Engine:
             try:
                 now = self.clock.monotonic()
                 on_start(max(0.0, now - slot))
-                return await self._run(check, now - asked if check.kind in APART else 0.0)
+                return await self._run(check, now - asked if check.kind in APART else 0.0, run_id)
             finally:
                 place.give()
 
@@ -158,8 +158,8 @@ class Engine:
             self._places[kind] = Places(self.caps.get(kind, 100))
         return self._places[kind]
 
-    def _context(self, check: Check, waited_s: float) -> Context:
-        run_id = f"{self._random.getrandbits(64):016x}"
+    def _context(self, check: Check, waited_s: float, run_id: str = "") -> Context:
+        run_id = run_id or f"{self._random.getrandbits(64):016x}"
         return Context(
             check.id,
             self.region,
@@ -171,9 +171,9 @@ class Engine:
             self.log.bind(check=check.id, run=run_id) if check.kind in APART else self.log,
         )
 
-    async def _run(self, check: Check, waited_s: float = 0.0) -> Result:
+    async def _run(self, check: Check, waited_s: float = 0.0, run_id: str = "") -> Result:
         started_at, started = self.clock.wall(), self.clock.monotonic()
-        context = self._context(check, waited_s)
+        context = self._context(check, waited_s, run_id)
         observation = await self._observe(check, context)
         observation = self._mark_stall(check.kind, observation, started)
         return self._result(check, context, _mark_wait(observation, waited_s), started_at)

@@ -2,7 +2,7 @@
 
 from prober.history.ask import History
 from prober.history.planned import Window, covers, noted
-from prober.history.words import GOOD, Bucket, Budget, Day, Event, Page, Query, Span, Stretch, Uptime
+from prober.history.words import GOOD, Bucket, Budget, Day, Event, IncidentQuery, Page, Query, Span, Stretch, Uptime
 
 __all__ = [
     "GOOD",
@@ -11,6 +11,7 @@ __all__ = [
     "Day",
     "Event",
     "History",
+    "IncidentQuery",
     "Page",
     "Query",
     "Span",

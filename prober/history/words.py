@@ -121,6 +121,22 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class IncidentQuery:
+    """Which incidents are asked for, newest first."""
+
+    check_id: str | None = None
+    closed: bool | None = None
+    condition: str | None = None
+    since: float | None = None
+    """Those that lasted after this ..."""
+    until: float | None = None
+    """... and had begun before that."""
+    before: tuple[float, str] | None = None
+    """A cursor: when the last one of the page before was opened, and its id."""
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """One line of what happened in an incident."""
 

@@ -48,7 +48,14 @@ class _Entry:
     ended: float = -math.inf
     undecided: bool = False
     run: asyncio.Task[None] | Flight | None = None
+    beside: Beside | None = None
+    """A run off the slots that somebody asked for, and that waits for the one under way to end."""
+    is_beside: bool = False
+    """Whether the one under way is such a run."""
 
+
+Beside = Callable[[Check], Awaitable[None]]
+"""(check) -> when it ran."""
 
 Begin = Callable[[Check, float, Callable[[], None]], Flight | None]
 """(check, slot, ended) -> a run that needs no task and calls ``ended`` later, once; None where it needs one."""
@@ -191,9 +198,36 @@ class Scheduler:
             return
         now = self.clock.monotonic()
         if entry.run is not None:
-            self.on_missed(check_id, 1)
+            if not entry.is_beside:
+                self.on_missed(check_id, 1)
             return
         self._start(entry, now, now + entry.check.timeout)
+
+    def run_beside(self, check_id: str, run: Beside) -> bool:
+        """Run a check off its slots, now or when the run under way has ended; False where it does not run here, or
+        such a run was asked for already.
+
+        Its slots stay what they are; one that comes while this goes on is as good as taken.
+        """
+        entry = self._entries.get(check_id)
+        if entry is None or self._stopping or entry.beside is not None or entry.is_beside:
+            return False
+        if entry.run is None:
+            self._start_beside(entry, run)
+        else:
+            entry.beside = run
+        return True
+
+    def _start_beside(self, entry: _Entry, run: Beside) -> None:
+        entry.beside, entry.is_beside = None, True
+        entry.run = task = asyncio.create_task(self._run_beside(entry, run), name=f"check {entry.check.id}")
+        task.add_done_callback(self._report)
+
+    async def _run_beside(self, entry: _Entry, run: Beside) -> None:
+        try:
+            await run(entry.check)
+        finally:
+            self._end(entry, True, math.inf)
 
     def _place(self, check: Check, since: float | None) -> None:
         plan = plan_for(check, self.region_index, self.regions, self.wall_ahead_s or 0.0)
@@ -291,6 +325,8 @@ class Scheduler:
         entry.due = math.inf
         if entry.run is None:
             self._start(entry, due, entry.plan.first_after(max(due, now)))
+        elif entry.is_beside and entry.check.schedule is None:
+            entry.last = due
 
     def _start(self, entry: _Entry, slot: float, until: float) -> None:
         if entry.last is None:
@@ -310,10 +346,12 @@ class Scheduler:
             self._end(entry, ran, until)
 
     def _end(self, entry: _Entry, ran: bool, until: float) -> None:
-        entry.run = None
+        entry.run, entry.is_beside = None, False
         entry.ended = self.clock.monotonic()
         if self._entries.get(entry.check.id) is entry:
             self._go_on(entry, ran, until)
+            if entry.beside is not None and entry.run is None and not self._stopping:
+                self._start_beside(entry, entry.beside)
         elif self._leaving.get(entry.check.id) is entry:
             del self._leaving[entry.check.id]
         self._ended.set()

@@ -43,28 +43,39 @@ Headers = dict[HeaderName, HeaderValue]
 
 
 class Post:
-    """Posts bodies to one URL; ``may_pass`` says which statuses are worth another try. Used by one thread."""
+    """Posts bodies to one URL; ``may_pass`` says which statuses are worth another try. Used by one thread.
 
-    def __init__(self, url: str, headers: Mapping[str, str | Secret], may_pass: Callable[[int], bool]) -> None:
+    ``on_answer`` is told the status and the headers of every answer.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        headers: Mapping[str, str | Secret],
+        may_pass: Callable[[int], bool],
+        on_answer: Callable[[int, Mapping[str, str]], None] = lambda status, headers: None,
+    ) -> None:
         self._url = url
         self._headers = {
             name: value.reveal() if isinstance(value, Secret) else value for name, value in headers.items()
         }
         self._redactor = Redactor(value for value in headers.values() if isinstance(value, Secret))
         self._may_pass = may_pass
+        self._on_answer = on_answer
         self._client: httpx.Client | None = None
 
-    def __call__(self, body: bytes) -> bytes:
-        """What is answered to ``body``, as far as it is read. Raises Retryable or Permanent."""
+    def __call__(self, body: bytes, more: Mapping[str, str] | None = None) -> bytes:
+        """What is answered to ``body`` with ``more`` headers, as far as it is read. Raises Retryable or Permanent."""
         import httpx
 
         if self._client is None:
             self._client = httpx.Client(timeout=TIMEOUT_S, headers={"User-Agent": USER_AGENT, **self._headers})
         try:
-            with self._client.stream("POST", self._url, content=body) as answer:
+            with self._client.stream("POST", self._url, content=body, headers=more) as answer:
                 reply = _head(answer)
         except (httpx.HTTPError, httpx.InvalidURL) as fault:
             raise Retryable(f"{type(fault).__name__}: {self._shown(describe(fault))}") from None
+        self._on_answer(answer.status_code, answer.headers)
         if answer.is_success:
             return reply
         said = f"answered {answer.status_code}: {self._shown(reply.decode('utf-8', 'replace'))}"

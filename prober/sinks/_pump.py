@@ -27,6 +27,8 @@ class Parcel:
     items: int
     """How many things are in it, as losses are counted."""
     made_at: float = field(default_factory=monotonic)
+    headers: Mapping[str, str] | None = None
+    """What is said of this request alone."""
 
 
 @dataclass(frozen=True, slots=True)

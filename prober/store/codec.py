@@ -106,6 +106,13 @@ def stored_result(row: Row[Any]) -> StoredResult:
     )
 
 
+def kept(result: Result) -> StoredResult:
+    """A result as it will be read back."""
+    row = result_row(result)
+    payload = json.loads(row["payload"])
+    return StoredResult(**{**row, "verdict": result.verdict, "reason": result.reason, "payload": payload})
+
+
 def state_row(state: Mapping[str, Any], now: float, ahead_s: float = 0.0) -> dict[str, Any]:
     """A state's dict as a row; the store's clock says ``now`` and is ``ahead_s`` before that of its writer.
 
@@ -229,7 +236,7 @@ def _bare_notice(row: Row[Any]) -> Notice:
 
 def hush_row(hush: Hush) -> dict[str, Any]:
     """A hush as a row."""
-    rest = {"checks": hush.checks, "tags": hush.tags, "reason": hush.reason, "by": hush.by}
+    rest = {"checks": hush.checks, "tags": hush.tags, "reason": hush.reason, "by": hush.by, "public": hush.public}
     return {
         "id": hush.id,
         "kind": hush.kind.value,
@@ -253,7 +260,8 @@ def hush(row: Row[Any]) -> Hush:
     rest = json.loads(row.payload)
     checks, tags = tuple(rest.get("checks", ())), tuple(rest.get("tags", ()))
     kind = word(HushKind, row.kind, HushKind.SILENCE)
-    return Hush(row.id, kind, row.starts_at, row.ends_at, checks, tags, rest.get("reason", ""), rest.get("by", ""))
+    said = (str(rest.get(name, "")) for name in ("reason", "by", "public"))
+    return Hush(row.id, kind, row.starts_at, row.ends_at, checks, tags, *said)
 
 
 # Notices.

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Select, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 
 from prober.log import Log
 from prober.model import Incident, Transition
@@ -49,6 +49,39 @@ class History(Database):
         """The latest incidents, newest first; with ``open_only`` those that are not finished."""
         query = select(schema.incidents).where(schema.unfinished) if open_only else select(schema.incidents)
         return self._incidents(query.order_by(schema.incidents.c.opened_at.desc()).limit(limit))
+
+    def incident_page(
+        self,
+        *,
+        check_id: str | None = None,
+        closed: bool | None = None,
+        condition: str | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        before: tuple[float, str] | None = None,
+        limit: int = 50,
+    ) -> tuple[Incident, ...]:
+        """Incidents that lasted at some time after ``since`` and had begun before ``until``, newest first.
+
+        ``before`` is when the last one of the page before was opened, and its id.
+        """
+        table = schema.incidents.c
+        wanted: list[ColumnElement[bool]] = []
+        if check_id is not None:
+            wanted.append(table.check_id == check_id)
+        if closed is not None:
+            wanted.append(table.closed_at.is_not(None) if closed else table.closed_at.is_(None))
+        if condition is not None:
+            wanted.append(table.condition == condition)
+        if since is not None:
+            wanted.append(or_(table.closed_at.is_(None), table.closed_at >= since))
+        if until is not None:
+            wanted.append(table.opened_at < until)
+        if before is not None:
+            at, incident_id = before
+            wanted.append(or_(table.opened_at < at, and_(table.opened_at == at, table.id < incident_id)))
+        query = select(schema.incidents).where(*wanted)
+        return self._incidents(query.order_by(table.opened_at.desc(), table.id.desc()).limit(limit))
 
     def open_incidents(self) -> tuple[Incident, ...]:
         """Incidents that are not finished, oldest first."""

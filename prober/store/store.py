@@ -7,7 +7,9 @@ from pathlib import Path
 from prober.clock import Clock, SystemClock
 from prober.secret import Secret
 from prober.store import sqlite
+from prober.store.announcements import Announcements
 from prober.store.cargo import Moving
+from prober.store.counts import Counting
 from prober.store.database import Place
 from prober.store.decisions import Decisions
 from prober.store.notes import Notes
@@ -15,11 +17,12 @@ from prober.store.outbox import Outbox
 from prober.store.past import Remembering
 from prober.store.regions import Regions
 from prober.store.rollups import RollUps
+from prober.store.subscribers import Subscribers
 
 SERVERS = ("postgresql://", "postgres://", "postgresql+psycopg://")
 
 
-class Store(Decisions, Outbox, Regions, Moving, RollUps, Remembering, Notes):
+class Store(Decisions, Outbox, Regions, Moving, RollUps, Remembering, Counting, Notes, Announcements, Subscribers):
     """The prober's memory. Every method raises StoreFault when the database does not play along."""
 
     def __init__(

@@ -1,4 +1,5 @@
-"""The routes. All of them are read only, so that GET and HEAD are all there is, but the pages behind signed links."""
+"""The routes. All of them are read only, so that GET and HEAD are all there is, but the pages behind signed links and
+what passive checks are told by."""
 
 from __future__ import annotations
 
@@ -10,20 +11,23 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, gener
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Send
-from starlette.types import Scope as Connection
 
 from prober.sinks.prometheus import FAMILIES
+from prober.web.api import api_routes
 from prober.web.artifacts import artifacts
-from prober.web.auth import Scope, needs
+from prober.web.auth import Access, Door, Scope, needs
+from prober.web.auth.login import login_routes
+from prober.web.errors import on_failure, on_refusal
 from prober.web.formats import OPENMETRICS, wants_openmetrics
+from prober.web.headers import SecurityHeaders
 from prober.web.incidents import incident_page, incident_routes
+from prober.web.ingest import ingest_routes
 from prober.web.pages.board import Board
 from prober.web.pages.check import check_page
 from prober.web.pages.doing import check_action
@@ -33,16 +37,8 @@ from prober.web.pages.live import Live, events
 from prober.web.pages.overview import overview
 from prober.web.probe import probe_page
 from prober.web.runs import run_routes
+from prober.web.status import status_routes
 from prober.web.view import Health, View
-
-SECURITY_HEADERS = {
-    "content-security-policy": (
-        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cache-control": "no-store",
-}
 
 ASSETS = ("prober.css", "prober.js", "icon.svg", "run.css")
 """What pages load: all of it small, and held in memory."""
@@ -51,8 +47,9 @@ ASSET_HEADERS = {"cache-control": "max-age=86400"}  # pages name it with its dig
 _OURS = frozenset(family.name for family in FAMILIES)
 
 
-def create_app(view: View) -> Starlette:
-    """The web application over ``view``."""
+def create_app(view: View, access: Access | None = None, *, hsts_s: float = 0.0) -> Starlette:
+    """The web application over ``view``, behind the door; without ``access`` as without ``web.auth``."""
+    access = access or Access(clock=view.clock)
     return Starlette(
         routes=[
             *_pages(view),
@@ -60,11 +57,20 @@ def create_app(view: View) -> Starlette:
             Route("/probe", probe_page(view.probe)),
             Route("/healthz", _health(view.healthy)),
             Route("/readyz", _health(view.ready)),
-            Route("/artifacts/{identity}", artifacts(view.artifact)),
+            Route("/artifacts/{identity}", needs(Scope.READ, artifacts(view.artifact))),
             Route("/incidents/{incident_id}/{action}", incident_page(view), methods=["GET", "POST"]),
             *(Route(f"/{name}", _asset(STATIC / name)) for name in ASSETS),
+            *api_routes(view),
+            *status_routes(view),
+            *login_routes(access),
+            *ingest_routes(view.signals),
         ],
-        middleware=[Middleware(_SecurityHeaders), Middleware(GZipMiddleware, compresslevel=1)],
+        middleware=[
+            Middleware(SecurityHeaders, hsts_s=hsts_s),
+            Middleware(Door, access=access),
+            Middleware(GZipMiddleware, compresslevel=1),
+        ],
+        exception_handlers={HTTPException: on_refusal, Exception: on_failure},
     )
 
 
@@ -81,23 +87,6 @@ def _pages(view: View) -> list[Route]:
         *run_routes(view, pages),
         *incident_routes(view, pages),
     ]
-
-
-class _SecurityHeaders:
-    """Sets the headers every answer must have, errors included."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
 
 
 def _metrics(view: View) -> Callable[[Request], Response]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from prober.faults import UserFault
+from prober.config.web import is_loopback
+from prober.web.auth.door import LOOPBACK
+from prober.web.listening import listen
+from prober.web.tls import LOOK_EVERY_S, Certificate
 
 MOST_CONNECTIONS = 256
 KEEP_ALIVE_S = 75  # longer than the usual scrape interval, so that Prometheus keeps its connection
@@ -21,26 +23,43 @@ _FORCED_S = 1.0  # what uvicorn may take once it is told to hurry
 
 
 class WebServer:
-    """Serves ``app`` at ``host``:``port``; port 0 takes a free one, which ``port`` then tells."""
+    """Serves ``app`` at ``host``:``port``, over TLS by ``tls``; port 0 takes a free one, which ``port`` then tells."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, host: str, port: int, tls: Certificate | None = None) -> None:
         self._app = app
         self._host = host
         self._port = port
+        self._tls = tls
+        self._listener: socket.socket | None = None
+        self._loopback = False
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
+
+    @classmethod
+    def at(cls, app: ASGIApp, listener: socket.socket, tls: Certificate | None = None) -> WebServer:
+        """One that serves what comes to ``listener``, which somebody else has bound."""
+        host, port, *_ = listener.getsockname()
+        server = cls(app, host, port, tls)
+        server._listener = listener
+        return server
 
     @property
     def port(self) -> int:
         """The port that is listened on, once started."""
         return self._port
 
+    @property
+    def loopback(self) -> bool:
+        """Whether it listens where only this machine can ask, once started."""
+        return self._loopback
+
     def start(self) -> None:
         """Listen and serve. Raises UserFault when the address cannot be had."""
-        listener = _listen(self._host, self._port)
-        self._port = listener.getsockname()[1]
+        listener = self._listener or listen(self._host, self._port)
+        address, self._port, *_ = listener.getsockname()
+        self._loopback = is_loopback(address)
         serving = threading.Event()
-        self._server = _Server(_config(self._app), serving.set)
+        self._server = _Server(_config(_Told(self._app, self._loopback), self._tls), serving.set)
         self._thread = threading.Thread(target=self._run, args=(self._server, listener), name="web", daemon=True)
         self._thread.start()
         serving.wait()
@@ -91,7 +110,23 @@ class _Server(uvicorn.Server):
             connection.transport.abort()
 
 
-def _config(app: ASGIApp) -> uvicorn.Config:
+class _Told:
+    """Tells the app whether it is bound to loopback, by the address that was got: what was asked for may be a name."""
+
+    def __init__(self, app: ASGIApp, loopback: bool) -> None:
+        self._app = app
+        self._loopback = loopback
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[LOOPBACK] = self._loopback
+        await self._app(scope, receive, send)
+
+
+def _config(app: ASGIApp, tls: Certificate | None) -> uvicorn.Config:
+    async def refresh() -> None:
+        if tls is not None:
+            tls.refresh()
+
     return uvicorn.Config(
         app,
         http="h11",
@@ -106,19 +141,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         limit_concurrency=MOST_CONNECTIONS,
         timeout_keep_alive=KEEP_ALIVE_S,
         h11_max_incomplete_event_size=HEADER_BYTES,
+        ssl_context_factory=(lambda *_: tls.context) if tls else None,
+        callback_notify=refresh if tls else None,
+        timeout_notify=LOOK_EVERY_S,
     )
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    place = f"{f'[{host}]' if ':' in host else host}:{port}"
-    if not 0 <= port <= 65_535:  # the resolver would take it modulo 65,536
-        raise UserFault(f"cannot listen on {place}: ports go from 0 to 65535")
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, _, _, _, address = found[0]
-        return socket.create_server(address, family=family, backlog=128)
-    except UnicodeError:
-        raise UserFault(f"cannot listen on {place}: that is no host name") from None
-    except OSError as error:
-        code = errno.errorcode.get(error.errno or 0, str(error.errno))
-        raise UserFault(f"cannot listen on {place}: {error.strerror} ({code})") from error

@@ -15,6 +15,8 @@ from prober.clock import Clock, SystemClock
 from prober.history import History
 from prober.model import Certificate, Check, Hush, Incident, Reason, Verdict
 from prober.sinks.prometheus import Exposition
+from prober.store import StoredResult
+from prober.web.status.offer import Offer
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,10 @@ class Row:
     """The maintenance that it is under now, in words; empty where under none."""
     certificates: tuple[Certificate, ...] = ()
     """What the peer sent in the latest run, its own first."""
+    run_id: str = ""
+    """Of the latest run."""
+    verdict: Verdict | None = None
+    """What the latest run says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +110,29 @@ class Marker:
     by: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A run that somebody asked for."""
+
+    run_id: str
+    check_id: str
+    result: StoredResult | None = None
+    """None until it is over."""
+    lost: str = ""
+    """Why it came to nothing, where it did."""
+
+
 class Actions(Protocol):
     """What people and machines may do, once the door has let them. Raises Retryable while the store is away, and
     UserFault for what makes no sense; may take a moment."""
 
-    def run_now(self, check_id: str) -> Future[str]:
-        """Have the check run beside its schedule; the future tells the run's id when it is over."""
+    def run_now(self, check_id: str, run_id: str = "") -> Future[str]:
+        """Have the check run beside its schedule; the future tells the run's id when it is over, or raises Retryable.
+        Whoever needs the id before gives one."""
+        ...
+
+    def asked(self, run_id: str) -> Asked | None:
+        """What became of a run that was asked for lately: its result is here before it is in the store."""
         ...
 
     def ack(self, incident_id: str, by: str) -> Incident | None:
@@ -146,6 +169,27 @@ class Actions(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """The answer to a signal: 200 once it is written down."""
+
+    status: int
+    line: str
+    retry_after_s: int | None = None
+
+
+class Signals(Protocol):
+    """Where passive checks are told how they are. Called from the web's thread, and answered from the main loop."""
+
+    def ping(self, token: str, action: str, rid: str, body: bytes) -> Future[Told]:
+        """``action`` is empty for a success, ``start``, ``fail`` or an exit code."""
+        ...
+
+    def webhook(self, source: str, token: str | None, document: object) -> Future[Told]:
+        """What a system's webhook brought, for the check of ``token``, or for all that it fits."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """Everything the web reads. The functions are called from the web's thread and must not block."""
 
@@ -170,11 +214,17 @@ class View:
     It is told to who measures, so that the answer comes when it comes."""
     checks: Callable[[], Sequence[Check]] = tuple
     """What is checked here."""
+    shown_config: Callable[[Check], Mapping[str, object]] = lambda _: {}
+    """A check's configuration as JSON, fit to be shown."""
     history: History | None = None
     """The past; None where nothing keeps it."""
     actions: Actions | None = None
     """What may be done; None where nothing may."""
+    status: Offer | None = None
+    """What public status pages are made of; None where none is configured."""
     inner: Callable[[], Mapping[str, Sequence[Figure]]] = dict
     """The prober's own health, for its page: figures by section."""
     masked: Callable[[str], str] = str
     """A text without the secrets of the configuration."""
+    signals: Signals | None = None
+    """Where passive checks are told; None where none are configured to be."""

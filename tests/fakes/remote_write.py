@@ -22,27 +22,45 @@ COMMAND = "prometheus"
 Labels = tuple[tuple[str, str], ...]
 
 
-def _write_request() -> Any:
-    field = descriptor_pb2.FieldDescriptorProto
-    file = descriptor_pb2.FileDescriptorProto(name="prompb.proto", package="prometheus", syntax="proto3")
-    for name, fields in {
-        "Label": [("name", 1, field.TYPE_STRING, ""), ("value", 2, field.TYPE_STRING, "")],
-        "Sample": [("value", 1, field.TYPE_DOUBLE, ""), ("timestamp", 2, field.TYPE_INT64, "")],
-        "TimeSeries": [("labels", 1, field.TYPE_MESSAGE, "Label"), ("samples", 2, field.TYPE_MESSAGE, "Sample")],
-        "WriteRequest": [("timeseries", 1, field.TYPE_MESSAGE, "TimeSeries")],
-    }.items():
+_FIELD = descriptor_pb2.FieldDescriptorProto
+_SAMPLE = [("value", 1, _FIELD.TYPE_DOUBLE, ""), ("timestamp", 2, _FIELD.TYPE_INT64, "")]
+_ONE = {
+    "Label": [("name", 1, _FIELD.TYPE_STRING, ""), ("value", 2, _FIELD.TYPE_STRING, "")],
+    "Sample": _SAMPLE,
+    "TimeSeries": [("labels", 1, _FIELD.TYPE_MESSAGE, "Label"), ("samples", 2, _FIELD.TYPE_MESSAGE, "Sample")],
+    "WriteRequest": [("timeseries", 1, _FIELD.TYPE_MESSAGE, "TimeSeries")],
+}
+_TWO = {
+    "Sample": _SAMPLE,
+    "Metadata": [("type", 1, _FIELD.TYPE_UINT32, ""), ("help_ref", 3, _FIELD.TYPE_UINT32, "")],
+    "TimeSeries": [
+        ("labels_refs", 1, _FIELD.TYPE_UINT32, "*"),
+        ("samples", 2, _FIELD.TYPE_MESSAGE, "Sample"),
+        ("metadata", 5, _FIELD.TYPE_MESSAGE, "Metadata"),
+    ],
+    "Request": [("symbols", 4, _FIELD.TYPE_STRING, "*"), ("timeseries", 5, _FIELD.TYPE_MESSAGE, "TimeSeries")],
+}
+_ONCE = ("metadata",)
+
+
+def _message(package: str, messages: dict[str, list[tuple[str, int, Any, str]]], wanted: str) -> Any:
+    """The class of the message ``wanted``, as the specification declares it; ``*`` is a repeated plain field."""
+    file = descriptor_pb2.FileDescriptorProto(name=f"{package}.proto", package=package, syntax="proto3")
+    for name, fields in messages.items():
         message = file.message_type.add(name=name)
         for one, number, kind, of in fields:
-            label = field.LABEL_REPEATED if of else field.LABEL_OPTIONAL
+            label = _FIELD.LABEL_REPEATED if of and one not in _ONCE else _FIELD.LABEL_OPTIONAL
             told = message.field.add(name=one, number=number, type=kind, label=label)
-            if of:
-                told.type_name = f".prometheus.{of}"
+            if of and of != "*":
+                told.type_name = f".{package}.{of}"
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("prometheus.WriteRequest"))
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{package}.{wanted}"))
 
 
-WriteRequest = _write_request()
+WriteRequest = _message("prometheus", _ONE, "WriteRequest")
+Request = _message("io.prometheus.write.v2", _TWO, "Request")
+KINDS = {0: "unknown", 1: "counter", 2: "gauge", 3: "histogram"}
 
 
 class Store(Receiver):
@@ -51,6 +69,9 @@ class Store(Receiver):
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self.series: dict[Labels, list[tuple[int, float | None]]] = {}
+        self.about: dict[str, tuple[str, str]] = {}
+        """What 2.0 says of names: their kind, and their help."""
+        self.speaks_two = False
         self._stored = threading.Condition()
 
     def take(self, posted: Posted) -> Answer:
@@ -60,6 +81,8 @@ class Store(Receiver):
         with self._stored:
             self._stored.notify_all()
             try:
+                if "v2" in posted.headers["Content-Type"]:
+                    return self._store_two(posted)
                 self._store(posted)
             except AssertionError as error:
                 return Answer(400, str(error).encode())
@@ -83,11 +106,34 @@ class Store(Receiver):
             assert names == sorted(set(names)), f"labels not sorted, or twice: {names}"
             assert "__name__" in names, "no name"
             assert all(value for _, value in labels), "an empty label"
-            for sample in one.samples:
-                known = self.series.setdefault(labels, [])
-                assert not known or known[-1][0] < sample.timestamp, "out of order"
-                bits = struct.unpack("<Q", struct.pack("<d", sample.value))[0]
-                known.append((sample.timestamp, None if bits == STALE else sample.value))
+            self._keep(labels, one.samples)
+
+    def _store_two(self, posted: Posted) -> Answer:
+        if not self.speaks_two:
+            return Answer(415)
+        assert posted.headers["Content-Type"] == "application/x-protobuf;proto=io.prometheus.write.v2.Request"
+        assert posted.headers["X-Prometheus-Remote-Write-Version"] == "2.0.0"
+        request = Request.FromString(bytes(cramjam.snappy.decompress_raw(posted.raw)))
+        symbols, written = list(request.symbols), 0
+        assert symbols[0] == "", "the first symbol is empty"
+        assert len(set(symbols)) == len(symbols), "a symbol stands there twice"
+        for one in request.timeseries:
+            texts = [symbols[ref] for ref in one.labels_refs]
+            labels = tuple(zip(texts[::2], texts[1::2], strict=True))
+            names = texts[::2]
+            assert names == sorted(set(names)), f"labels not sorted, or twice: {names}"
+            assert all(texts), "an empty label"
+            self.about[dict(labels)["__name__"]] = KINDS[one.metadata.type], symbols[one.metadata.help_ref]
+            self._keep(labels, one.samples)
+            written += len(one.samples)
+        return Answer(204, b"", {"X-Prometheus-Remote-Write-Samples-Written": str(written)})
+
+    def _keep(self, labels: Labels, samples: Any) -> None:
+        for sample in samples:
+            known = self.series.setdefault(labels, [])
+            assert not known or known[-1][0] < sample.timestamp, "out of order"
+            bits = struct.unpack("<Q", struct.pack("<d", sample.value))[0]
+            known.append((sample.timestamp, None if bits == STALE else sample.value))
 
     def named(self, name: str, **wanted: str) -> list[tuple[int, float | None]]:
         """The samples of the one series called ``name`` with ``wanted`` labels; empty when there is none."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import time
+import weakref
 from typing import Any
 
 import pytest
@@ -222,6 +224,36 @@ def test_every_run_has_a_trace_of_its_own_though_checks_prepare_their_request_on
     traces = [one.facts["trace_id"] for one in seen]
     assert traces == [trace_id_of(f"run-{number}") for number in range(3)]
     assert all(traceparent(trace, None).encode() in head for trace, head in zip(traces, server.heads, strict=True))
+
+
+def test_what_a_check_asks_is_kept_as_long_as_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked_for: list[str] = []
+    request = http_kind.request
+
+    def counting(check: Spec, context: Context) -> Any:
+        asked_for.append(check.id)
+        return request(check, context)
+
+    async def main() -> weakref.ref[Spec]:
+        curl, net = Curl(), Net()
+        monkeypatch.setattr(http_kind, "request", counting)
+        start, log, check = _started_on_curl(curl, http_kind), Log(), spec(server.url())
+        try:
+            for number in range(3):
+                ended: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+                ctx = Context("shop", "eu", f"run-{number}", CLOCK.monotonic() + 5, CLOCK, net, None, log)
+                assert start(check, ctx, ended.set_result)
+                (await ended)()
+        finally:
+            curl.close()
+            await net.close()
+        return weakref.ref(check)
+
+    with Server(http(answer(b"ok"))) as server:
+        gone = asyncio.run(main())
+    gc.collect()
+    assert len(asked_for) == 1
+    assert gone() is None
 
 
 def test_datadogs_origin_goes_along_when_asked_for() -> None:

@@ -20,11 +20,11 @@ from pydantic import ValidationError
 from prober.clock import MovedClock
 from prober.faults import Retryable, UserFault
 from prober.journey.tracing import span_id, trace_id_of, traceparent
-from prober.model import Navigation, Reason, Step, Verdict
+from prober.model import Measure, Navigation, Reason, Step, Verdict
 from prober.sinks import _pump
 from prober.sinks._post import Post, require_extra
 from prober.sinks._pump import Backoff, Parcel, Pump
-from prober.sinks.otlp import Spec, open_sink
+from prober.sinks.otlp import Spec, journeys, open_sink
 from prober.sinks.otlp.feed import Feed
 from prober.sinks.otlp.points import FORGOTTEN_S, Book
 
@@ -202,6 +202,36 @@ def test_metrics_are_durations_runs_success_and_phases(taken: Collector) -> None
         attributes(p)["synthetic.check.phase"]: p.as_double for p in points(taken, "synthetic.check.phase.duration")
     }
     assert phases["tls"] == 0.03
+
+
+def test_a_journeys_steps_vitals_and_figures_are_gauges(taken: Collector) -> None:
+    fed(taken, browser_result(BROWSER), flush_interval="5m")
+
+    def told(name: str, key: str) -> dict[str, float]:
+        return {attributes(p)[key]: p.as_double for p in points(taken, f"synthetic.check.{name}")}
+
+    assert told("step.duration", "synthetic.step.name") == {"Browse events": 1.5, 'Pay "now"': 0.75}
+    assert told("web_vital.lcp", "synthetic.step.name") == {"Browse events": 0.9}
+    assert told("web_vital.cls", "synthetic.step.name") == {"Browse events": 0.2}, "the worst of two navigations"
+    assert told("web_vital.tbt", "synthetic.step.name") == {"Browse events": 0.0}
+    (total,) = points(taken, "synthetic.check.measure")
+    assert total.as_double == 98.0
+    assert attributes(total).items() >= {
+        ("synthetic.measure.name", "order_total"),
+        ("synthetic.measure.unit", "EUR"),
+        ("synthetic.measure.label.event", "aurora"),
+        ("synthetic.check.id", BROWSER.id),
+    }
+    units = {metric.name.rpartition(".")[2]: metric.unit for metric in taken.metrics}
+    assert (units["lcp"], units["cls"]) == ("s", "1")
+
+
+def test_a_journey_that_names_steps_by_what_it_finds_makes_no_more_points_than_are_allowed(taken: Collector) -> None:
+    steps = tuple(Step(f"Open event {number}", Verdict.UP, 0.1) for number in range(journeys.MOST * 3))
+    bad = (Measure("ratio", float("nan")), Measure("total", float("inf")), Measure("sold", 3))
+    fed(taken, browser_result(BROWSER, steps=steps, measures=bad), flush_interval="5m")
+    assert len(points(taken, "synthetic.check.step.duration")) == journeys.MOST
+    assert [point.as_double for point in points(taken, "synthetic.check.measure")] == [3.0]
 
 
 def test_delta_counts_from_the_window_before_and_cumulative_from_the_start() -> None:

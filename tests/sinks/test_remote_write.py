@@ -39,7 +39,7 @@ def exposition() -> Exposition:
 
 
 def spec(url: str, **more: Any) -> Spec:
-    return Spec.model_validate({"kind": "remote_write", "url": url, "interval": "50ms", **more})
+    return Spec.model_validate({"kind": "remote_write", "url": url, "interval": "50ms", "version": "1", **more})
 
 
 def running(url: str, shown: Exposition, **more: Any) -> Writer:
@@ -76,6 +76,71 @@ def test_what_is_written_is_what_metrics_says_of_every_check(taken: Store) -> No
     expected = {tuple((k, v) for k, v in sorted(labels) if v): value for labels, value in expected.items()}
     assert {labels: samples[0][1] for labels, samples in taken.series.items()} == expected
     assert (writer.queued, writer.dropped) == (0, NONE_DROPPED)
+
+
+def test_what_speaks_2_0_is_written_to_in_it_with_types_and_help(taken: Store) -> None:
+    taken.speaks_two = True
+    shown = exposition()
+    shown.add(BROWSER)
+    shown.offer(browser_result(BROWSER))
+    writer = running(taken.url, shown, version="auto", labels={"cluster": "blue"})
+    taken.wait_until(lambda: len(taken.named("probe_success", check="storefront")) >= 2)
+    shown.remove("purchase")
+    taken.wait_until(lambda: taken.named("probe_success", check="purchase")[-1][1] is None)
+    writer.close(GRACE_S)
+    assert all("v2" in posted.headers["Content-Type"] for posted in taken.posted)
+    assert {"cluster", "blue"} <= {text for labels in taken.series for label in labels for text in label}
+    assert taken.about["probe_success"] == ("gauge", "Displays whether or not the probe was a success")
+    kinds = {name: kind for name, (kind, _) in taken.about.items()}
+    assert kinds["prober_check_runs_total"] == "counter"
+    assert "unknown" not in kinds.values(), kinds
+    assert {samples[-1][1] for samples in taken.series.values()} == {None}, "all of them have ended"
+    assert writer.dropped == NONE_DROPPED
+
+
+def test_both_versions_say_the_same(taken: Store) -> None:
+    shown = exposition()
+    said = []
+    for version in ("1", "2"):
+        taken.speaks_two, taken.series = version == "2", {}
+        running(taken.url, shown, version=version, interval="4m").close(GRACE_S)
+        said.append({labels: samples[0][1] for labels, samples in taken.series.items()})
+    assert said[0] == said[1]
+    assert len(said[0]) > 30
+
+
+def test_what_does_not_speak_2_0_is_asked_once_and_written_to_in_1_0(taken: Store) -> None:
+    writer = running(taken.url, exposition(), version="auto")
+    taken.wait_until(lambda: len(taken.named("probe_success")) >= 3)
+    writer.close(GRACE_S)
+    assert ["v2" in posted.headers["Content-Type"] for posted in taken.posted].count(True) == 1
+    assert writer.dropped == NONE_DROPPED
+
+
+def test_an_answer_that_counts_nothing_is_one_of_1_0(taken: Store) -> None:
+    taken.answers.append(Answer(204, b""))
+    writer = running(taken.url, exposition(), version="auto")
+    taken.wait_until(lambda: len(taken.named("probe_success")) >= 2)
+    writer.close(GRACE_S)
+    assert ["v2" in posted.headers["Content-Type"] for posted in taken.posted].count(True) == 1
+
+
+def test_a_receiver_that_is_away_at_first_is_asked_again_what_it_speaks(taken: Store) -> None:
+    taken.speaks_two = True
+    taken.answers.extend([Answer(503), Answer(503)])
+    writer = running(taken.url, exposition(), version="auto")
+    taken.wait_until(lambda: "probe_success" in taken.about)
+    writer.close(GRACE_S)
+    assert writer.dropped == NONE_DROPPED
+
+
+def test_a_receiver_that_speaks_2_0_no_more_is_spoken_to_in_1_0(taken: Store) -> None:
+    taken.speaks_two = True
+    writer = running(taken.url, exposition(), version="auto")
+    taken.wait_until(lambda: "probe_success" in taken.about)
+    taken.speaks_two = False
+    taken.wait_until(lambda: any(posted.headers["Content-Type"].endswith("protobuf") for posted in taken.posted))
+    writer.close(GRACE_S)
 
 
 def test_series_end_when_their_check_is_removed_and_when_the_prober_stops(taken: Store) -> None:

@@ -60,6 +60,13 @@ class Runner(Protocol):
         """Whether the check's state waits for confirmation, and so for a re-check between its slots."""
         ...
 
+    def run_beside(self, check_id: str, run_id: str) -> bool:
+        """Run the check off its slots under that id, now or when the run under way has ended.
+
+        False where nobody can at the moment; one that was begun may still come to nothing.
+        """
+        ...
+
     def due_in_s(self, check_id: str) -> float | None:
         """Seconds until the check's next slot; None where that is not known. Called from any thread."""
         ...

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from prober.app.running import Listener, Workload
 from prober.app.running.forks import Forks
-from prober.app.running.wire import Assignment, Hello, Order, Report, Stop, Undecided, hear, packed, result_of
+from prober.app.running.wire import Assignment, Beside, Hello, Order, Report, Stop, Undecided, hear, packed, result_of
 from prober.clock import Clock
 from prober.faults import describe
 from prober.log import Log
@@ -74,6 +74,13 @@ class EngineProcess:
         if not self._changes:
             asyncio.get_running_loop().call_soon(self._send_changes)
         self._changes[check_id] = undecided
+
+    def run_beside(self, check_id: str, run_id: str) -> bool:
+        """As of ``Runner``."""
+        if self._writer is None or check_id not in self._known.get(self._generation, ()):
+            return False
+        self._send(Beside(check_id, run_id))
+        return True
 
     def due_in_s(self, check_id: str) -> float | None:
         """As of ``Runner``."""

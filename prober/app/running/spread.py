@@ -66,6 +66,9 @@ class Spread:
         self._here.set_undecided(check_id, undecided)  # which passes over what it does not run
         self._of(check_id).set_undecided(check_id, undecided)
 
+    def run_beside(self, check_id: str, run_id: str) -> bool:
+        return self._here.run_beside(check_id, run_id) or self._of(check_id).run_beside(check_id, run_id)
+
     def due_in_s(self, check_id: str) -> float | None:
         due_s = self._of(check_id).due_in_s(check_id)
         return self._here.due_in_s(check_id) if due_s is None else due_s

@@ -53,6 +53,14 @@ class Undecided:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """To an engine process: run a check off its slots."""
+
+    check_id: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """To an engine process: take no more slots, and end when the runs have."""
 
@@ -85,7 +93,7 @@ class Report:
     stall_worst_s: float = 0.0
 
 
-Order = Assignment | Undecided | Stop
+Order = Assignment | Undecided | Beside | Stop
 Word = Hello | Report
 
 facts_of: Callable[[Result], tuple[Any, ...]] = attrgetter(

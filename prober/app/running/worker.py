@@ -12,7 +12,7 @@ from typing import Any
 
 from prober.app.assemble import open_logs
 from prober.app.running.here import Here
-from prober.app.running.wire import Assignment, Hello, Report, Stop, Undecided, facts_of, hear, packed
+from prober.app.running.wire import Assignment, Beside, Hello, Report, Stop, Undecided, facts_of, hear, packed
 from prober.clock import SystemClock
 from prober.log import Log
 from prober.model import Check, Result
@@ -139,6 +139,8 @@ async def _work(line: socket.socket) -> None:
                     tasks = [_vital(outbox.here.serve()), _vital(outbox.beat())]
             case Undecided():
                 _apply(order.changes, outbox)
+            case Beside():
+                _run_beside(order, outbox)
             case Stop():
                 await _stop(order.grace_s, outbox, writer, tasks)
                 return
@@ -164,6 +166,11 @@ def _apply(changes: Mapping[str, bool], outbox: Outbox) -> None:
         if outbox.here is not None:
             outbox.here.set_undecided(check_id, undecided)
             outbox.note(check_id)
+
+
+def _run_beside(order: Beside, outbox: Outbox) -> None:
+    if outbox.here is not None and outbox.here.run_beside(order.check_id, order.run_id):
+        outbox.note(order.check_id)  # nobody could tell otherwise that it was under way
 
 
 async def _stop(grace_s: float, outbox: Outbox, writer: asyncio.StreamWriter, tasks: list[asyncio.Task[None]]) -> None:

@@ -8,35 +8,47 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from prober.app.actions import StoreActions
 from prober.app.alarm import Alarm, notifiers
-from prober.app.assemble import open_logs, require_sinks
+from prober.app.asked import AskedRuns
+from prober.app.assemble import open_logs, redactor_for, require_sinks
+from prober.app.passive import Intake, Passive
 from prober.app.running import Runner, Workload
+from prober.app.running.forks import open_environment
 from prober.app.running.here import Here
 from prober.app.running.spread import Spread
 from prober.app.service.elsewhere import Elsewhere
 from prober.app.service.flow import Flow
+from prober.app.service.front import Front, configured_of
+from prober.app.service.front import require as require_front
 from prober.app.service.on_demand import OnDemand, open_on_demand
 from prober.app.service.outlets import FLUSH_S, Outlets
 from prober.app.service.view import Sight
+from prober.app.status import herald_of, letter_senders, offer_of
 from prober.app.targets import Place
 from prober.app.telemetry import Reloads, SelfMetrics
 from prober.app.troubles import Troubles
 from prober.app.upkeep import keep_tidy
+from prober.app.webside import Configured
 from prober.clock import Clock
 from prober.config import Config, Loaded
 from prober.history import History
 from prober.log import Log
-from prober.model import Check, Result
+from prober.model import Check, Result, Verdict
 from prober.selfwatch import Egress, Heartbeat
 from prober.sinks.prometheus import Exposition
-from prober.web import WebServer, create_app
+
+if TYPE_CHECKING:
+    from prober.web.status.herald import Herald
 
 GRACE_S = 10.0
 EGRESS_TURN_S = 60.0
 ALARM_LOOK_S = 1.0
-FIXED = ("store", "web", "job", "engine")
-"""Sections that take effect at the start only."""
+HERALD_LOOK_S = 5.0
+FIXED = ("store", "job", "engine")
+"""Sections that take effect at the start only; of ``web`` all but who may ask."""
 
 _log = Log(__name__)
 
@@ -54,6 +66,7 @@ class Service:
     checks: tuple[Check, ...] = ()
     _started: bool = False
     _on_demand: OnDemand | None = None
+    _herald: Herald | None = None
     _heartbeat: Heartbeat | None = None
     _heartbeat_task: asyncio.Task[None] | None = None
     _ending: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -66,15 +79,14 @@ class Service:
     @property
     def url(self) -> str:
         """Where the web side answers."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._web.port}"
+        return self._front.url
 
     async def start(self, loaded: Loaded, host: str, port: int) -> None:
         """Start everything, the alerting side first, so that nothing is measured that could not be told.
 
         Raises UserFault for a port or a store that cannot be had.
         """
-        self._loaded, self._host = loaded, host
+        self._loaded = loaded
         config = loaded.config
         require_sinks(config.sinks)
         exposition = Exposition(config.job, self.region)
@@ -87,10 +99,16 @@ class Service:
             lambda: self._alarm,
             lambda: self._egress,
             self._outlets,
-            lambda check_id, undecided: self._runner.set_undecided(check_id, undecided),
-            self.on_result,
+            self._on_state,
+            self._on_result,
+            lambda check_id, run_id, why: self._asked.lose(check_id, run_id, why),
         )
-        self._alarm = Alarm(self.place, self.clock, troubles, self._flow.hand_over_state)
+        self._asked = AskedRuns(lambda: self._runner, lambda: self._flow.known)
+        self.passive = Passive(
+            self.place, self.clock, lambda check, result: self._flow.take(check, result, _nobody), self._flow.show
+        )
+        self.intake = Intake(self.passive)
+        self._alarm = Alarm(self.place, self.clock, troubles, self._flow.hand_over_state, letter_senders)
         self._alarm.open(loaded)
         self._ending.callback(self._alarm.shut)
         self._reloads = Reloads(loaded.digest, True, self.clock.wall())
@@ -106,15 +124,22 @@ class Service:
             lambda: self._loaded,
             Elsewhere(self._alarm, self.clock),
             self._history(),
+            StoreActions(self._alarm, self._asked, lambda: self._loaded.config),
+            lambda: redactor_for(self._loaded),
         )
         view = self._sight.view(self._metrics())
+        view = replace(view, signals=self.intake, status=offer_of(loaded, lambda: self._loaded, self._alarm))
+        self._herald = herald_of(view.status, view.history, self.clock)
         self._on_demand = await self._open_on_demand(loaded)
         if self._on_demand is not None:
             view = replace(view, probe=self._on_demand.ask)
-        self._web = WebServer(create_app(view), host, port)
-        self._web.start()
-        self._ending.callback(self._web.stop, FLUSH_S)
-        if self._on_demand is not None:  # before the web's end, which waits for answers that this loop gives
+        self._front = Front.open(
+            loaded, view, host, port, self._configured, open_environment(self.environ, loaded.secrets)
+        )
+        await self._front.start()
+        self._ending.push_async_callback(self._front.serving.stop, FLUSH_S)
+        self._ending.callback(self._asked.close)  # before the web's end, which waits for answers that this loop gives
+        if self._on_demand is not None:
             self._ending.push_async_callback(self._on_demand.close)
         put_in_place = await self._runner.prepare(self._work(loaded))
         self._started = True
@@ -122,14 +147,18 @@ class Service:
         self._ending.callback(lambda: self._calendar.shutdown(wait=False))
         self._adopt(loaded)
         self._alarm.start(config)
+        self.passive.begin(self._alarm.own, self._alarm.recorder.states)
         put_in_place()
 
     async def watch(self) -> None:
         """Take slots and watch the loop until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._runner.serve())
+            group.create_task(self.passive.serve())
             group.create_task(self._watch_egress())
             group.create_task(self._watch_alarm())
+            if self._herald is not None:
+                group.create_task(self._tell_subscribers(self._herald))
 
     async def reload(self, loaded: Loaded) -> None:
         """Go on with ``loaded``: the new is built first, then swapped in, then the old is closed."""
@@ -140,11 +169,14 @@ class Service:
         # All that can fail comes first; what follows only puts what was built into its place.
         notifiers(config)
         require_sinks(config.sinks)
+        require_front(config.web)
         put_in_place = await self._runner.prepare(self._work(loaded))
         open_logs(loaded)
         if config.selfwatch.egress != self._egress.canaries:
             self._egress = Egress(config.selfwatch.egress, self.clock)
         self._adopt(loaded)
+        if not self._front.adopt(config.web):
+            _log.warning("a change that takes effect at the next start", section="web")
         self._alarm.configure(config)
         put_in_place()
         self._reloads.digest, self._reloads.successful = loaded.digest, True
@@ -173,6 +205,7 @@ class Service:
         """Take no more slots, let runs end, flush every queue, close everything."""
         if self._started:
             await self._runner.stop(GRACE_S)
+            await self.passive.close()
             await self._flow.close()
             if self._heartbeat_task:
                 self._heartbeat_task.cancel()
@@ -193,6 +226,22 @@ class Service:
             if not self._alarm.alive:
                 raise RuntimeError("a thread of the alerting side is gone: nothing would be told any more")
 
+    async def _tell_subscribers(self, herald: Herald) -> None:
+        while True:
+            await asyncio.sleep(HERALD_LOOK_S)
+            await asyncio.to_thread(herald.look)
+
+    def _on_state(self, check_id: str, undecided: bool) -> None:
+        """A state was committed."""
+        self._runner.set_undecided(check_id, undecided)
+        self.passive.settled(check_id, self._flow.states[check_id])
+
+    def _on_result(self, result: Result) -> None:
+        if result.check.pushed and result.verdict is Verdict.UNKNOWN:
+            self.passive.doubted(result.check.id)
+        self._asked.take(result)
+        self.on_result(result)
+
     # What a configuration makes of it.
 
     def _open_runner(self, loaded: Loaded) -> Runner:
@@ -210,7 +259,7 @@ class Service:
 
     def _work(self, loaded: Loaded) -> Workload:
         """What runs here; of the regions' slots, which interleave, this one's."""
-        checks = tuple(check for check in loaded.config.checks if self.place.runs(check))
+        checks = tuple(check for check in loaded.config.checks if self.place.runs(check) and not check.pushed)
         regions = loaded.config.regions or (self.region,)
         return Workload(loaded, checks, regions.index(self.region), len(regions))
 
@@ -219,6 +268,8 @@ class Service:
         self._loaded = loaded
         self.checks = tuple(check for check in loaded.config.checks if self.place.runs(check))
         self._flow.adopt(self.checks)
+        self.passive.adopt(self.checks)
+        self.intake.adopt(loaded.config.checks, loaded.secrets)
         self._outlets.adopt(loaded)
         self._adopt_heartbeat(loaded.config)
 
@@ -230,10 +281,13 @@ class Service:
             self._heartbeat = Heartbeat(config.heartbeat.url, config.heartbeat.every, lambda: self._sight.healthy().ok)
             self._heartbeat_task = asyncio.create_task(self._heartbeat.beat(), name="heartbeat")
 
+    def _configured(self) -> Configured:
+        return configured_of(self._loaded, frozenset(check.id for check in self.checks))
+
     def _history(self) -> History:
         """The past, as the store has it: not the spare, which knows of none."""
         return History(
-            self._alarm.store,
+            self._alarm.past,
             lambda: self._loaded.config.checks,
             windows=lambda: self._loaded.config.maintenance,
             fine_s=lambda: self._loaded.config.store.history,
@@ -250,3 +304,7 @@ class Service:
             lambda: self._heartbeat,
             lambda: self._outlets.archive.uploads,
         )
+
+
+def _nobody() -> None:
+    """Nothing waits for the end of a run that others made."""

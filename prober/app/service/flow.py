@@ -16,6 +16,7 @@ from prober.selfwatch import Egress
 from prober.sinks.prometheus import Exposition
 from prober.state import State
 
+CHANGED = "a reload has changed or removed the check"
 STATES_AT_ONCE = 50  # taken without a pause for the probes
 
 
@@ -30,6 +31,8 @@ class Flow:
     outlets: Outlets
     on_undecided: Callable[[str, bool], None]
     on_result: Callable[[Result], None]
+    on_lost: Callable[[str, str, str], None] = lambda check_id, run_id, why: None
+    """A run of a check has come to nothing, and why; which one it was is not always known."""
     known: Mapping[str, Check] = field(default_factory=dict)
     latest: dict[str, Result] = field(default_factory=dict)
     states: dict[str, State] = field(default_factory=dict)
@@ -47,6 +50,7 @@ class Flow:
             self.latest.pop(gone, None)
             self.states.pop(gone, None)
             self.troubles.forget(gone)
+            self.on_lost(gone, "", CHANGED)
         for check in checks:
             self.exposition.add(check)
 
@@ -62,11 +66,18 @@ class Flow:
         else:
             self._settle(check, result, ended)
 
+    def show(self, result: Result) -> None:
+        """Show what an earlier process took, which is recorded already."""
+        if result.check.id in self.known:
+            self.latest[result.check.id] = result
+            self.exposition.offer(result)
+
     def count_missed(self, check_id: str, n: int) -> None:
         self.exposition.count_missed(check_id, n)
 
     def count_cancelled(self, check_id: str) -> None:
         self.exposition.count_cancelled(check_id)
+        self.on_lost(check_id, "", "it was cancelled")
 
     def observe_lag(self, seconds: float) -> None:
         self.exposition.observe_lag(seconds)
@@ -100,6 +111,8 @@ class Flow:
             known = self.known.get(check.id)
             if known is check or known == check:  # a reload may have changed or removed it meanwhile
                 self._publish(result)
+            else:
+                self.on_lost(check.id, result.run_id, CHANGED)
         finally:
             ended()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from prober.alerting.gates import covers
@@ -18,8 +18,9 @@ from prober.clock import Clock
 from prober.config import Loaded, Maintenance
 from prober.history import History
 from prober.model import Check, Hush, Verdict
+from prober.secret import Redactor
 from prober.state import State
-from prober.web import Health, Row, View
+from prober.web import Actions, Health, Row, View
 
 STUCK_S = 30.0  # a scheduler that has not looked at its slots for this long is not alive
 
@@ -38,6 +39,8 @@ class Sight:
     loaded: Callable[[], Loaded]
     elsewhere: Elsewhere
     history: History
+    actions: Actions
+    redactor: Callable[[], Redactor]
 
     def view(self, metrics: SelfMetrics) -> View:
         """All of it, for the web."""
@@ -58,6 +61,8 @@ class Sight:
             ),
             masked=lambda text: redactor_for(self.loaded()).text(text),
             history=self.history,
+            shown_config=self._shown_config,
+            actions=self.actions,
         )
 
     def healthy(self) -> Health:
@@ -78,6 +83,11 @@ class Sight:
         hushes = [hush for hush in seen.maintenance if hush.starts_at <= seen.store_now < hush.ends_at]
         return [self._row(check, seen, _maintenance(check, windows, hushes)) for check in self.checks()]
 
+    def _shown_config(self, check: Check) -> Mapping[str, object]:
+        """Secrets are a type, but references may have put one into any text."""
+        shown: Mapping[str, object] = self.redactor().value(check.model_dump(mode="json"))
+        return shown
+
     def _row(self, check: Check, seen: Seen, maintenance: str) -> Row:
         result, state = self.flow.latest.get(check.id), self.flow.states.get(check.id)
         due_s = self.runner.due_in_s(check.id)
@@ -97,6 +107,8 @@ class Sight:
             regions=seen.states.get(check.id, ()),
             maintenance=maintenance,
             certificates=result.observation.certificates if result else (),
+            run_id=result.run_id if result else "",
+            verdict=result.verdict if result else None,
         )
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
+from email.headerregistry import Address
+from email.message import EmailMessage
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -61,6 +64,10 @@ class Spec(Channel):
         return self
 
 
+class RecipientRefused(Permanent):
+    """The server takes nothing for any of them, and never will."""
+
+
 class Sender:
     """Sends notices, each over a connection of its own."""
 
@@ -74,16 +81,20 @@ class Sender:
         """Send ``notice`` to everybody. One whom the server takes it for is enough, since trying again would
         tell that one twice. Raises Retryable or Permanent.
         """
+        return await self.mail(email_of(notice, self._from, self._to, earlier), self._to)
+
+    async def mail(self, message: EmailMessage, to: Sequence[Address]) -> Receipt:
+        """Send ``message``, whatever it is, to those in ``to``. Raises Retryable or Permanent."""
         import aiosmtplib
 
-        message = email_of(notice, self._from, self._to, earlier)
         try:
             async with self._server() as server:
                 refused, said = await server.send_message(
-                    message, sender=self._from.addr_spec, recipients=[one.addr_spec for one in self._to]
+                    message, sender=self._from.addr_spec, recipients=[one.addr_spec for one in to]
                 )
         except aiosmtplib.SMTPRecipientsRefused as fault:
-            raise self._fault([one.code for one in fault.recipients], _answers(fault)) from None
+            found = self._fault([one.code for one in fault.recipients], _answers(fault))
+            raise RecipientRefused(str(found)) if isinstance(found, Permanent) else found from None
         except aiosmtplib.SMTPResponseException as fault:
             raise self._fault([fault.code], f"{fault.code} {fault.message}") from None
         except (aiosmtplib.SMTPException, OSError) as fault:

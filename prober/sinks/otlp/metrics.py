@@ -22,6 +22,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from prober.journey.tracing import span_id
 from prober.model import Result, Verdict
+from prober.sinks.otlp import journeys
 from prober.sinks.otlp.messages import SCOPE, attributes, ns
 from prober.sinks.otlp.points import BOUNDS_S, Durations, Figures, Window
 from prober.sinks.otlp.spans import PHASES, SYNTHETIC, run_attributes, trace_of
@@ -63,6 +64,7 @@ def request(
             unit="s",
             gauge=Gauge(data_points=_phases(figures)),
         ),
+        *journeys.metrics_of(figures),
     ]
     told = [metric for metric in metrics if metric.ByteSize() and _points(metric)]
     scope = ScopeMetrics(scope=SCOPE, metrics=told)
@@ -73,7 +75,8 @@ def points_in(figures: Figures) -> int:
     """How many data points ``figures`` make."""
     measured = figures.measured
     phases = sum(name in measured.observation.phases for name in PHASES) if measured else 0
-    return len(figures.durations) + len(figures.runs) + bool(measured) + phases
+    journey = journeys.points_in(measured) if measured else 0
+    return len(figures.durations) + len(figures.runs) + bool(measured) + phases + journey
 
 
 def _points(metric: Metric) -> int:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from inspect import iscoroutinefunction
+from typing import cast
 
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 Answer = Callable[[Request], Awaitable[Response]]
+Slow = Callable[[Request], Response]
+"""One that takes a moment; it is given a thread, as Starlette does."""
 
 
 class Scope(StrEnum):
@@ -34,7 +39,9 @@ class Who:
     name: str
     scopes: frozenset[Scope]
     csrf: str = ""
-    """What forms of theirs must bring back; empty where no cookie says who it is."""
+    """What forms of theirs must bring back; empty where they say who they are with every request."""
+    logged_in: bool = False
+    """Whether there is something to log out of."""
 
     def may(self, scope: Scope) -> bool:
         """Whether they may do what needs ``scope``."""
@@ -51,13 +58,15 @@ def who_asks(connection: HTTPConnection) -> Who:
     return found
 
 
-def needs(scope: Scope, answer: Answer) -> Answer:
+def needs(scope: Scope, answer: Answer | Slow) -> Answer:
     """``answer``, for those who have ``scope``. Others get 401 where nobody knows them, else 403."""
 
     async def guarded(request: Request) -> Response:
         who = who_asks(request)
         if not who.may(scope):
             raise HTTPException(403 if who.name else 401)
-        return await answer(request)
+        if iscoroutinefunction(answer):
+            return await cast(Answer, answer)(request)
+        return await run_in_threadpool(cast(Slow, answer), request)
 
     return guarded

@@ -14,10 +14,10 @@ from prober.history import History, Query
 from prober.model import Check, Condition, Hush, Incident
 from prober.store import StoredResult
 from prober.web.auth import Scope, needs, who_asks
+from prober.web.auth.forms import checked_form
 from prober.web.incidents.choices import silences
 from prober.web.incidents.deeds import NOTE_CHARS, do
 from prober.web.pages import Pages
-from prober.web.pages.forms import own_form
 from prober.web.runs import AT_ONCE, asked
 from prober.web.view import View
 
@@ -44,7 +44,7 @@ def incident_routes(view: View, pages: Pages) -> Sequence[Route]:
         return await asked(request, pages, turns, lambda history: _one(request, view, pages, history))
 
     async def done(request: Request) -> Response:
-        form = await own_form(request, FORM_BYTES)
+        form = await checked_form(request, FORM_BYTES)
         return await asked(request, pages, turns, lambda history: _done(request, view, pages, history, form))
 
     return (

@@ -14,8 +14,9 @@ from starlette.responses import RedirectResponse, Response
 from prober.faults import Retryable, UserFault
 from prober.model import Hush, HushKind
 from prober.web.auth import Scope, Who, who_asks
+from prober.web.auth.forms import checked_form
 from prober.web.auth.who import Answer
-from prober.web.pages.forms import one_line, own_form
+from prober.web.pages.forms import one_line
 from prober.web.pages.frame import Pages
 from prober.web.view import Actions
 
@@ -32,6 +33,10 @@ async def _run(actions: Actions, check_id: str, form: Mapping[str, str], who: Wh
         return f"../../runs/{await asyncio.wait_for(asyncio.shield(running), RUN_WAIT_S)}"
     except TimeoutError:
         return f"../{check_id}#runs"
+    except asyncio.CancelledError:
+        if running.cancelled():
+            raise Retryable("the prober is stopping") from None
+        raise
 
 
 async def _silence(actions: Actions, check_id: str, form: Mapping[str, str], who: Who, now: float) -> str:
@@ -58,12 +63,12 @@ def check_action(pages: Pages) -> Answer:
         (scope, do), who = found, who_asks(request)
         if not who.may(scope):
             raise HTTPException(403 if who.name else 401)
-        form = await own_form(request)
+        form = await checked_form(request)
         try:
             return RedirectResponse(await do(actions, check_id, form, who, pages.view.clock.wall()), 303)
         except UserFault as fault:
             raise HTTPException(409, str(fault)) from None
         except Retryable:
-            raise HTTPException(503, "the store is away: nothing was changed") from None
+            raise HTTPException(503, "it could not be done just now: nothing was changed") from None
 
     return answer

@@ -1,4 +1,4 @@
-"""What every page gets: the templates, the header's values, the way back to the root, a policy, digests of assets."""
+"""What every page gets: the templates, the header's values, the way back to the root, digests of assets."""
 
 from __future__ import annotations
 
@@ -12,14 +12,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from prober.web.auth import Scope, who_asks
-from prober.web.pages.making import templates
+from prober.web.making import templates, to_top
 from prober.web.view import View
 
 STATIC = Path(__file__).parent.parent / "static"
-POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'"
-)
 
 
 def _digests() -> dict[str, str]:
@@ -41,7 +37,7 @@ class Pages:
         """``template`` with ``values`` and with what ``layout.html`` needs."""
         # Half surrogate pairs, which a target may send, must not cost the page.
         content = self.text(request, template, **values).encode("utf-8", "replace")
-        return HTMLResponse(content, status, {"content-security-policy": POLICY})
+        return HTMLResponse(content, status)
 
     def text(self, request: Request, template: str, **values: Any) -> str:
         """The same, as text."""
@@ -50,7 +46,7 @@ class Pages:
     def _shared(self, request: Request) -> dict[str, Any]:
         # Relative links, so that a proxy may serve all of it below a path of its own.
         return {
-            "root": "../" * (request.url.path.count("/") - 1),
+            "root": to_top(request),
             "digests": self.digests,
             "region": self.view.region,
             "now": self.view.clock.wall(),

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from prober.history import Bucket, Day, History, Uptime
+from prober.web.making import took
 from prober.web.pages.bars import bars, bars_label, letters, sparkline, together
-from prober.web.pages.making import took
 
 DAYS = 90
 SPARK_S, SPARK_POINTS = 86_400.0, 25

@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 from typing import Any, TypeVar
 
 from prober.panels import NAMES, bar, bare_facts, named_phases, rated, stacked, vital
-from prober.web.pages.making import took
+from prober.web.making import took
 from prober.web.runs.alike import place
 from prober.web.runs.differences import GOOD, Difference, Pair, differences
 from prober.web.runs.kept import Kept, Picture

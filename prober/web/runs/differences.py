@@ -9,7 +9,7 @@ from typing import Any
 
 from prober.model import Verdict
 from prober.panels import named_phases, split_url
-from prober.web.pages.making import took
+from prober.web.making import took
 from prober.web.runs.alike import place, plain
 from prober.web.runs.kept import Kept
 

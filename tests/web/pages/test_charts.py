@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prober.history import Bucket, Day, Span, Stretch, Uptime
+from prober.web.making import percent, took, web_link
 from prober.web.pages.bars import bars, bars_label, letters, sparkline, together
 from prober.web.pages.charts import HEIGHT, WIDTH, chart
-from prober.web.pages.making import percent, took, web_link
 
 
 def day(state: Stretch, spent_s: float = 86_400.0) -> Day:

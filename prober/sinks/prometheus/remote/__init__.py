@@ -1,4 +1,4 @@
-"""Prometheus remote write 1.0: the samples of ``/metrics`` for regions that nobody scrapes."""
+"""Prometheus remote write, 1.0 and 2.0: the samples of ``/metrics`` for regions that nobody scrapes."""
 
 from __future__ import annotations
 
@@ -24,12 +24,14 @@ def _check_labels(labels: dict[str, str]) -> dict[str, str]:
 
 
 class Spec(SinkSpec):
-    """What ``/metrics`` says of checks, pushed over remote write 1.0. Needs the extra ``remote-write``."""
+    """What ``/metrics`` says of checks, pushed over remote write. Needs the extra ``remote-write``."""
 
     kind: Literal["remote_write"]
     """remote_write."""
     url: Url
     """Where it is taken, such as http://prometheus:9090/api/v1/write."""
+    version: Literal["auto", "1", "2"] = "auto"
+    """The version of the protocol: auto asks with an empty request whether 2.0 is spoken there, otherwise takes 1.0."""
     headers: Headers = {}
     """Headers of every request, such as Authorization; their values are held as secrets."""
     labels: Annotated[dict[LabelName, str], AfterValidator(_check_labels)] = {}

@@ -10,8 +10,13 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
+HEADERS = {
+    "Content-Type": "application/x-protobuf",
+    "Content-Encoding": "snappy",
+    "X-Prometheus-Remote-Write-Version": "0.1.0",
+}
 STALE = struct.pack("<Q", 0x7FF0000000000002)
 """The NaN that ends a series."""
 
@@ -30,15 +35,28 @@ def value(text: bytes) -> bytes:
 def head(series: bytes, more: Mapping[str, str]) -> bytes:
     """All of a TimeSeries but its value and time, which end it; made once for a series, as its labels stay.
 
-    ``series`` is ``name{label="value"}``; ``more`` labels stand where it says nothing.
+    See ``labels_of``.
+    """
+    labels = b"".join(field(1, _pair(key, text)) for key, text in labels_of(series, more))
+    sample = b"\x12" + varint(_SAMPLE_BYTES) + b"\x09"
+    return b"\x0a" + varint(len(labels) + len(sample) - 1 + _SAMPLE_BYTES) + labels + sample
+
+
+def body(samples: Sequence[tuple[bytes, bytes]], at_ms: int) -> bytes:
+    """A WriteRequest of these heads and values, all of one moment."""
+    at = moment(at_ms)
+    return b"".join([part for head, value in samples for part in (head, value, at)])
+
+
+def labels_of(series: bytes, more: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The labels of ``series``, which is ``name{label="value"}``; ``more`` stand where it says nothing.
+
+    Sorted, as receivers want them; an empty label is no label, and is refused.
     """
     name, _, rest = series.decode().partition("{")
     told = {key: _ESCAPED.sub(_meant, text) for key, text in _LABEL.findall(rest)}
     named = {**more, **told, "__name__": name}
-    # Sorted, as receivers want them; an empty label is no label, and is refused.
-    labels = b"".join(_field(1, _pair(key, text)) for key, text in sorted(named.items()) if text)
-    sample = b"\x12" + _varint(_SAMPLE_BYTES) + b"\x09"
-    return b"\x0a" + _varint(len(labels) + len(sample) - 1 + _SAMPLE_BYTES) + labels + sample
+    return sorted((key, text) for key, text in named.items() if text)
 
 
 def moment(at_ms: int) -> bytes:
@@ -48,18 +66,20 @@ def moment(at_ms: int) -> bytes:
 
 
 def _pair(name: str, text: str) -> bytes:
-    return _field(1, name.encode()) + _field(2, text.encode())
+    return field(1, name.encode()) + field(2, text.encode())
 
 
 def _meant(found: re.Match[str]) -> str:
     return _MEANT.get(found[1], found[0])
 
 
-def _field(number: int, content: bytes) -> bytes:
-    return bytes((number << 3 | 2,)) + _varint(len(content)) + content
+def field(number: int, content: bytes) -> bytes:
+    """A field of bytes: its tag, its length, and itself."""
+    return bytes((number << 3 | 2,)) + varint(len(content)) + content
 
 
-def _varint(number: int) -> bytes:
+def varint(number: int) -> bytes:
+    """``number`` in groups of seven bits, the lowest first."""
     if number < 0x80:
         return bytes((number,))
     parts = []
