@@ -235,7 +235,7 @@ class History:
         if len(check_ids) <= FEW:
             return ask(check_ids, *rest)
         key = (ask.__name__, check_ids, *rest)
-        found = self._answers.get(key)
+        found: Mapping[str, Answer] | None = self._answers.get(key)
         return self._answers.keep(key, ask(check_ids, *rest)) if found is None else found
 
     def _uptime(self, past: Past, check_id: str, region: str, since: float, until: float) -> Uptime:

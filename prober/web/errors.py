@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from http import HTTPStatus
 from typing import cast
@@ -28,12 +27,13 @@ DETAILS = {
 
 def refusal(asked: HTTPConnection, status: int, detail: str = "", headers: dict[str, str] | None = None) -> Response:
     """The answer with ``status``, in the form that ``asked`` wants, and a line on why."""
-    title = HTTPStatus(status).phrase
+    title, said = HTTPStatus(status).phrase, detail
     detail = detail or DETAILS.get(status, "")
     told = {**({"www-authenticate": CHALLENGE} if status == 401 else {}), **(headers or {})}
     if is_api(asked):
-        problem = {"type": "about:blank", "title": title, "status": status, "detail": detail or title}
-        return Response(json.dumps(problem), status, told, media_type="application/problem+json")
+        from prober.web.api.problems import problem_response  # here: the API stands behind the door
+
+        return problem_response(status, said, told)
     if wants_page(asked):
         return HTMLResponse(_page().render(title=title, text=detail, up=to_top(asked)), status, told)
     return PlainTextResponse(f"{detail or title}\n", status, told)

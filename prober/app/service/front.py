@@ -136,6 +136,7 @@ def configured_of(loaded: Loaded, here: frozenset[str]) -> Configured:
         web=config.web,
         windows=config.maintenance,
         fine_s=config.store.history,
+        retention_s=config.store.retention,
         secrets=loaded.secrets,
         here=here,
         checks=config.checks,

@@ -134,5 +134,6 @@ def _offer(lines: Lines, setting: Setting, config: FarConfig, store: Store) -> O
         checks=lambda: config.now.checks,
         windows=lambda: config.now.windows,
         key=lambda: cast("bytes | None", lines.call("status.key")),
+        retention_s=lambda: config.now.retention_s,
         wake=lambda: lines.call("status.wake"),
     )

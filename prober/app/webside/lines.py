@@ -13,7 +13,8 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, BinaryIO
+from io import BufferedRWPair
+from typing import Any
 
 from prober.faults import ProberFault, Retryable, describe
 from prober.log import Log
@@ -24,6 +25,9 @@ WAIT_S = 15.0
 """How long a call waits for a line that is free: longer is as good as no answer."""
 RESULT, PIECE, FAULT, BROKEN = "result", "piece", "fault", "broken"
 
+Question = tuple[str, tuple[Any, ...], dict[str, Any]]
+"""A name, and what is said to it."""
+
 _log = Log(__name__)
 
 
@@ -31,7 +35,7 @@ class Lines:
     """The asking end. Any thread may call."""
 
     def __init__(self, sockets: list[socket.socket]) -> None:
-        self._free: queue.Queue[BinaryIO] = queue.Queue()
+        self._free: queue.Queue[BufferedRWPair] = queue.Queue()
         for one in sockets:
             self._free.put(one.makefile("rwb"))
 
@@ -51,7 +55,7 @@ class Lines:
         first = next(pieces, None)
         return pieces if first is None else _joined(first, pieces)
 
-    def _pieces(self, line: BinaryIO) -> Iterator[Any]:
+    def _pieces(self, line: BufferedRWPair) -> Iterator[Any]:
         kind = PIECE
         try:
             while True:
@@ -65,7 +69,7 @@ class Lines:
                 kind, _ = _hear(line)
             self._free.put(line)
 
-    def _ask(self, name: str, args: tuple[Any, ...], more: dict[str, Any]) -> BinaryIO:
+    def _ask(self, name: str, args: tuple[Any, ...], more: dict[str, Any]) -> BufferedRWPair:
         try:
             line = self._free.get(timeout=WAIT_S)
         except queue.Empty:
@@ -82,12 +86,11 @@ def answer(line: socket.socket, find: Callable[[str], Callable[..., Any]]) -> No
     """Answer what is asked on ``line`` until its other end is gone; ``find`` gives the function of a name."""
     with line, line.makefile("rwb") as file, suppress(BrokenPipeError, ConnectionResetError):
         while (asked := _next(file)) is not None:
-            _answer(file, *asked, find)
+            _answer(file, asked, find)
 
 
-def _answer(
-    file: BinaryIO, name: str, args: tuple[Any, ...], more: dict[str, Any], find: Callable[[str], Callable[..., Any]]
-) -> None:
+def _answer(file: BufferedRWPair, asked: Question, find: Callable[[str], Callable[..., Any]]) -> None:
+    name, args, more = asked
     try:
         _tell(file, find(name)(*args, **more))
     except ProberFault as fault:
@@ -106,7 +109,7 @@ def answering(line: socket.socket, find: Callable[[str], Callable[..., Any]]) ->
     return thread
 
 
-def _tell(file: BinaryIO, value: Any) -> None:
+def _tell(file: BufferedRWPair, value: Any) -> None:
     if isinstance(value, Future):
         value = value.result()
     if isinstance(value, Iterator):
@@ -132,12 +135,12 @@ def _joined(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
         rest.close()  # type: ignore[attr-defined]  # a generator's
 
 
-def _say(file: BinaryIO, *message: Any) -> None:
+def _say(file: BufferedRWPair, *message: Any) -> None:
     file.write(pickle.dumps(message, pickle.HIGHEST_PROTOCOL))  # whole, or nothing of it
     file.flush()
 
 
-def _hear(file: BinaryIO) -> tuple[str, Any]:
+def _hear(file: BufferedRWPair) -> tuple[str, Any]:
     try:
         kind, value = pickle.load(file)  # noqa: S301  see above
     except (EOFError, OSError):
@@ -145,9 +148,9 @@ def _hear(file: BinaryIO) -> tuple[str, Any]:
     return kind, value
 
 
-def _next(file: BinaryIO) -> tuple[str, tuple[Any, ...], dict[str, Any]] | None:
+def _next(file: BufferedRWPair) -> Question | None:
     try:
-        asked: tuple[str, tuple[Any, ...], dict[str, Any]] = pickle.load(file)  # noqa: S301  see above
+        asked: Question = pickle.load(file)  # noqa: S301  see above
     except (EOFError, OSError):
         return None
     return asked

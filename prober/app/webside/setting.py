@@ -37,6 +37,8 @@ class Configured:
     windows: tuple[Maintenance, ...]
     fine_s: float
     """For how long history is kept by five minutes."""
+    retention_s: float
+    """For how long results are."""
     secrets: tuple[Secret, ...]
     """What must be shown nowhere."""
     here: frozenset[str]
