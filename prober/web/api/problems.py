@@ -58,6 +58,11 @@ def problem(status: int, detail: str = "", mistakes: Sequence[Mistake] = ()) -> 
     )
 
 
+def problem_response(status: int, detail: str = "", headers: Mapping[str, str] | None = None) -> Response:
+    """The whole answer, for whoever turns somebody away."""
+    return _response(problem(status, detail), dict(headers or {}))
+
+
 def response_to(fault: HTTPException) -> Response:
     """The answer that ``fault`` asks for."""
     status = fault.status_code
