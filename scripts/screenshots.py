@@ -5,19 +5,26 @@ The pages show the site of tests/fakes/site.py, which has every state there is a
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from PIL import Image
 from playwright.sync_api import Browser
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 from fakes.axe import LOOKS, chromium, looking  # noqa: E402
-from fakes.site import Site, many, serving  # noqa: E402
+from fakes.pages import served  # noqa: E402
+from fakes.plans import many  # noqa: E402
+from fakes.site import Site, serving  # noqa: E402
+from fakes.status_site import site as status_site  # noqa: E402
 
 OUT = ROOT / "docs" / "screenshots"
+COLOURS = 96
 LONGEST_PX = 2_400
 """What comes below is more of the same."""
 SHOWN = {
@@ -30,9 +37,16 @@ SHOWN = {
 
 def main(names: Sequence[str]) -> None:
     OUT.mkdir(parents=True, exist_ok=True)
-    with chromium() as browser, serving(Site().view()) as site, serving(Site(many(500)).view()) as large:
+    with (
+        chromium() as browser,
+        serving(Site().view()) as site,
+        serving(Site(many(500)).view()) as large,
+        TemporaryDirectory() as folder,
+        served(status_site(Path(folder))) as status,
+    ):
         pages = {name: str(site.base_url.join(path)) for name, path in SHOWN.items()}
         pages["overview-500"] = str(large.base_url)
+        pages |= {f"status-{name}": str(status.base_url.join(f"/status/{name}")) for name in ("tickets", "calm")}
         for name, url in pages.items():
             if not names or name in names:
                 take(browser, name, url)
@@ -47,8 +61,16 @@ def take(browser: Browser, name: str, url: str) -> None:
             height = min(page.evaluate("document.documentElement.scrollHeight"), LONGEST_PX)
             clip = {"x": 0, "y": 0, "width": width, "height": height}
             path = OUT / f"{name}-{width}-{scheme}.png"
-            path.write_bytes(page.screenshot(full_page=True, clip=clip, animations="disabled"))
+            path.write_bytes(small(page.screenshot(full_page=True, clip=clip, animations="disabled")))
             print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1000:.0f} kB")
+
+
+def small(picture: bytes) -> bytes:
+    """The same with few colours: pages have no more."""
+    out = io.BytesIO()
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    image.quantize(COLOURS, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+    return out.getvalue()
 
 
 if __name__ == "__main__":

@@ -169,6 +169,11 @@ class Recorder:
         """Whether the thread runs."""
         return self._thread.is_alive()
 
+    @property
+    def states(self) -> Mapping[str, State]:
+        """By check id, what is known of this region's checks."""
+        return self._states
+
     def start(self, roster: Roster) -> None:
         """Go on from what the store knows. Raises StoreFault when one of our own cannot tell."""
         self._ledger.open()
@@ -194,10 +199,12 @@ class Recorder:
         self._backlog.put(result, urgent=not self._expected(result))
 
     def _expected(self, result: Result) -> bool:
-        """Whether ``result`` is good news of a check that nobody worries about: such can wait for company."""
+        """Whether ``result`` is good news of a check that nobody worries about: such can wait for company, but for
+        that which somebody brought who waits for an answer.
+        """
         state = self._states.get(result.check.id)
         steady = state is None or (state.verdict in _CALM and not state.failures)
-        return steady and result.verdict is Verdict.UP
+        return steady and result.verdict is Verdict.UP and not result.check.pushed
 
     def poke(self) -> None:
         """Somebody acknowledged or silenced something: look at once."""

@@ -63,7 +63,11 @@ class Alarm:
         else:
             self.spare = open_store(path, self.clock)
             self.store = open_store(config.store.url, wait=False)
-        self._instance = (self.spare if self.store.shared else self.store).instance_id()
+        # Connections of its own: however many look back, the recorder never waits for one.
+        self.past = open_store(
+            config.store.url or path, None if config.store.url else self.clock, exclusive=False, wait=False
+        )
+        self._instance = self.own.instance_id()
         self._public_url = config.web.public_url
         self._deliveries = tuple(self._delivery(store, config) for store in (self.store, self.spare))
         self.recorder = Recorder(
@@ -112,7 +116,7 @@ class Alarm:
 
     def shut(self) -> None:
         """Give up the stores."""
-        for store in (self.store, self.spare):
+        for store in (self.past, self.store, self.spare):
             store.close()
 
     # What it says of itself.
@@ -164,6 +168,11 @@ class Alarm:
     def current(self) -> Store:
         """Where incidents are at the moment: the spare while the store is away."""
         return self.spare if self.recorder.away else self.store
+
+    @property
+    def own(self) -> Store:
+        """The store that is this prober's alone: beside a shared one, its spare."""
+        return self.spare if self.store.shared else self.store
 
     @property
     def key(self) -> bytes | None:

@@ -143,7 +143,11 @@ def _read_sections(report: Report, raw: Mapping[str, Any], checks: Checks) -> Co
         sections["channels"] = _read_channels(report, channels)
     if isinstance(sinks := raw.get("sinks"), list):
         sections["sinks"] = _read_sinks(report, sinks)
-    return validate(report, Config, sections, ()) or Config()
+    config = validate(report, Config, sections, ()) or Config()
+    if any(one.pushed for one in config.checks):
+        placed = tuple(one.placed(config.regions) for one in config.checks)
+        config = config.model_copy(update={"checks": placed})
+    return config
 
 
 def _read_channels(report: Report, raw: Mapping[str, Any]) -> dict[str, Any]:

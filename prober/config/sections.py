@@ -18,6 +18,8 @@ from prober.probes.browser.spec import BrowserSettings
 from prober.secret import Secret
 from prober.sinks import SinkSpec
 
+UNCAPPED = ("browser", "heartbeat")
+"""Kinds that have slots instead, or that nobody runs."""
 CAPS = {"http": 500, "tcp": 500, "dns": 500, "icmp": 500, "grpc": 500, "api": 4, "pytest": 1}
 
 
@@ -204,8 +206,8 @@ class Config(Strict):
     @classmethod
     def _kinds_are_known(cls, caps: dict[str, int]) -> dict[str, int]:
         for name in caps:
-            if name == "browser" or name not in KINDS:
-                kinds = ", ".join(kind for kind in KINDS if kind != "browser")
+            if name in UNCAPPED or name not in KINDS:
+                kinds = ", ".join(kind for kind in KINDS if kind not in UNCAPPED)
                 raise ValueError(f"expected kinds of checks ({kinds}), not {name}")
         return caps
 

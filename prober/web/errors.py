@@ -41,7 +41,8 @@ def refusal(asked: HTTPConnection, status: int, detail: str = "", headers: dict[
 
 def is_api(asked: HTTPConnection) -> bool:
     """Whether it is a program that asks, by the path."""
-    return asked.scope["path"].startswith("/api/")
+    path: str = asked.scope["path"]
+    return path.startswith("/api/")
 
 
 def wants_page(asked: HTTPConnection) -> bool:

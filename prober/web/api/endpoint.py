@@ -103,7 +103,8 @@ class Endpoint:
 
 def _require_intent(request: Request) -> None:
     """Who is known by a cookie must bring what only our own pages know. Raises HTTPException."""
-    expected = who_asks(request).csrf
+    who = who_asks(request)
+    expected = who.csrf if who.logged_in else ""
     if expected and request.method not in READING:
         brought = request.headers.get(CSRF_HEADER, "")
         if not compare_digest(brought.encode(), expected.encode()):

@@ -33,6 +33,8 @@ class HushShown(Shown):
     """Whether it is going on."""
     reason: str
     by: str
+    public: str
+    """What status pages say of it; without it, only when it is and what it concerns."""
 
 
 class Hushes(Shown):
@@ -55,6 +57,8 @@ class HushGiven(Given):
     lasts: Lasting
     """For how long, such as ``30m``."""
     reason: Line | None = None
+    public: Line | None = None
+    """What status pages say of it; without it, only when it is and what it concerns."""
     by: Line | None = None
     """On whose behalf; else who the request comes from."""
 
@@ -86,6 +90,7 @@ def begin_hush(call: Call, body: HushGiven, *, kind: HushKind) -> Answer:
         body.tags,
         body.reason or "",
         call.by(body.by),
+        body.public or "",
     )
     try:
         call.actions.hush(hush)
@@ -113,6 +118,7 @@ def _shown(hush: Hush, now: float) -> HushShown:
         active=hush.starts_at <= now < hush.ends_at,
         reason=hush.reason,
         by=hush.by,
+        public=hush.public,
     )
 
 
@@ -125,6 +131,7 @@ _EXAMPLE: dict[str, Any] = {
     "active": True,
     "reason": "deploy 1.4.2",
     "by": "ci",
+    "public": "",
 }
 _SENT = {"checks": ["storefront"], "lasts": "30m", "reason": "deploy 1.4.2"}
 

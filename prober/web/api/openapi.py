@@ -66,7 +66,8 @@ _PROBLEMS = {
     503: "Unavailable",
 }
 
-References = Mapping[tuple[type[BaseModel], JsonSchemaMode], dict[str, Any]]
+References = Mapping[Any, dict[str, Any]]
+"""By model and mode."""
 
 
 def _schemas(operations: Iterable[Operation]) -> tuple[dict[str, Any], References]:

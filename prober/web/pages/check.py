@@ -14,10 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from prober.faults import Retryable
-from prober.history import Bucket, Budget, Day, History, Page, Query, Uptime
+from prober.history import Bucket, Budget, Day, History, Page, Query, Stretch, Uptime
 from prober.model import Check, Incident
 from prober.web.auth.who import Answer
-from prober.web.pages.bars import bars, bars_label, letters, together
+from prober.web.pages.bars import bars, bars_label, day_label, letters, together
 from prober.web.pages.board import overall
 from prober.web.pages.charts import Chart, chart
 from prober.web.pages.config import as_yaml
@@ -93,7 +93,13 @@ class Past:
     def bars(self) -> Any:
         """The days as bars."""
         code = letters(self.days)
-        return bars(code, bars_label(code, together([day.uptime for day in self.days])), "bars wide")
+        label = bars_label(code, together([day.uptime for day in self.days]))
+        return bars(code, label, "bars wide", [day_label(day) for day in self.days])
+
+    @property
+    def bad_days(self) -> list[str]:
+        """The days that were not all up, in words, the latest first."""
+        return [day_label(day) for day in reversed(self.days) if day.worst not in (Stretch.UP, Stretch.NO_DATA)]
 
 
 def check_page(pages: Pages) -> Answer:

@@ -21,7 +21,7 @@ QUIET_S = 15.0
 """A line is sent at least so often: proxies end what says nothing, and one that left is noticed."""
 RETRY_MS = 3_000
 
-AGAIN = {"again": True}
+AGAIN: Mapping[str, object] = {"again": True}
 """The page is to be asked for anew: it is not known what it shows, or checks came or went."""
 
 _END = b""
@@ -66,7 +66,7 @@ class Live:
                 queue.put_nowait(message)
 
 
-def difference(before: Picture, now: Picture) -> dict[str, object]:
+def difference(before: Picture, now: Picture) -> Mapping[str, object]:
     """What a page that shows ``before`` needs to show ``now``."""
     told = {entry.check_id: entry.told for entry in before.entries}
     if len(told) != len(now.entries) or any(entry.check_id not in told for entry in now.entries):
@@ -101,18 +101,19 @@ def events(live: Live) -> Answer:
 
 async def _stream(live: Live, queue: asyncio.Queue[bytes], ending: asyncio.Event | None) -> AsyncIterator[bytes]:
     over = asyncio.ensure_future((ending or asyncio.Event()).wait())
+    got = asyncio.ensure_future(queue.get())
     try:
         yield f"retry: {RETRY_MS}\n\n".encode()
         while not over.done():
-            got = asyncio.ensure_future(queue.get())
             await asyncio.wait({got, over}, timeout=QUIET_S, return_when=asyncio.FIRST_COMPLETED)
             if not got.done():
-                got.cancel()
                 yield b":\n\n"
             elif got.result() == _END:
                 return
             else:
                 yield got.result()
+                got = asyncio.ensure_future(queue.get())
     finally:
         over.cancel()
+        got.cancel()
         live.leave(queue)

@@ -20,6 +20,7 @@ from prober.web.api.problems import problem
 
 API = "/api/v1"
 EXAMPLES = {"check_id": "shop", "incident_id": "5f2b", "run_id": "shop-0", "hush_id": "none"}
+EXAMPLES |= {"page": "main", "announcement_id": "none"}
 
 
 def said(answer: httpx.Response, status: int) -> Any:

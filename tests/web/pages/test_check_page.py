@@ -10,8 +10,10 @@ from dataclasses import replace
 import httpx
 import pytest
 from fakes.markup import NASTY, Markup, harmless
+from fakes.planned import PlannedHistory
+from fakes.plans import NOW, REGIONS
 from fakes.results import Target
-from fakes.site import NOW, REGIONS, PlannedHistory, Site, serving
+from fakes.site import Site, serving
 
 from prober.faults import UserFault
 from prober.history import Query

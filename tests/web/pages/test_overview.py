@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from fakes.markup import NASTY, Markup, harmless
-from fakes.site import NOW, Site, serving
+from fakes.plans import NOW
+from fakes.site import Site, serving
 
 from prober.model import Verdict
 from prober.web import Health, Row
