@@ -46,7 +46,7 @@ def screen(board: Board, asked: Asked, width: int, height: int | None = None) ->
     found = chosen(board, asked.text)
     head = [_head(board, len(found), width)]
     if board.fault:
-        head.append(_cut(Text(board.fault, style="bold red"), width))
+        head.append(_cut(Text(one_line(board.fault), style="bold red"), width))
     room = None if height is None else max(1, (height - len(head) - 4) // 3)
     troubles = _troubles(board, width, room)
     columns = columns_for(width, found)
