@@ -132,7 +132,9 @@ def _row(line: Line, columns: Sequence[Column], now: float) -> Text:
         "uptime": Text(percent(line.uptime)),
         "seen": Text(one_line(line.note), style="dim"),
     }
-    return Text(" ").join(_fitted(cells[column.name], column) for column in columns)
+    row = Text(" ").join(_fitted(cells[column.name], column) for column in columns)
+    row.rstrip()
+    return row
 
 
 def _foot(asked: Asked, first: int, shown: int, found: int, width: int) -> Text:
