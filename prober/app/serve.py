@@ -77,12 +77,19 @@ async def serve_until_told(path: Path, options: ServeOptions) -> None:
     try:
         await service.start(loaded, host, port)
         keep_what_is_there()
-        options.on_started(Started(service.url, service.checks))
-        _log.info("serving", url=service.url, region=place.name, checks=len(service.checks))
-        await _until_told(told, _reload_when_changed(path, loaded, options, service, reload), service.watch())
+        reloading = _reload_when_changed(path, loaded, options, service, reload)
+        await _until_told(told, reloading, _announce(service, options, place), service.watch())
     finally:
         await service.stop()
     _log.info("stopped")
+
+
+async def _announce(service: Service, options: ServeOptions, place: Place) -> None:
+    """Say that it serves once the web side answers; probing does not wait for that."""
+    await service.answering()
+    options.on_started(Started(service.url, service.checks))
+    _log.info("serving", url=service.url, region=place.name, checks=len(service.checks))
+    await asyncio.Event().wait()  # what is awaited until told to end must not end before
 
 
 def _listen_to_signals(told: asyncio.Event, reload: asyncio.Event) -> None:

@@ -18,12 +18,13 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from prober.faults import Retryable
 from prober.sinks.prometheus import FAMILIES
 from prober.web.api import api_routes
 from prober.web.artifacts import artifacts
 from prober.web.auth import Access, Door, Scope, needs
 from prober.web.auth.login import login_routes
-from prober.web.errors import on_failure, on_refusal
+from prober.web.errors import on_away, on_failure, on_refusal
 from prober.web.formats import OPENMETRICS, wants_openmetrics
 from prober.web.headers import SecurityHeaders
 from prober.web.incidents import incident_page, incident_routes
@@ -70,7 +71,7 @@ def create_app(view: View, access: Access | None = None, *, hsts_s: float = 0.0)
             Middleware(Door, access=access),
             Middleware(GZipMiddleware, compresslevel=1),
         ],
-        exception_handlers={HTTPException: on_refusal, Exception: on_failure},
+        exception_handlers={HTTPException: on_refusal, Retryable: on_away, Exception: on_failure},
     )
 
 

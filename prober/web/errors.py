@@ -18,6 +18,7 @@ from prober.web.making import templates, to_top
 
 CHALLENGE = 'Bearer realm="prober"'
 """HTTP Basic is taken too, but not said: browsers would ask for it in a window of their own, and never log out."""
+AWAY_S = 5
 DETAILS = {
     401: "Log in, or send a token.",
     403: "That is not for you: it takes a scope that you do not have.",
@@ -63,6 +64,11 @@ async def on_refusal(request: Request, error: Exception) -> Response:
 async def on_failure(request: Request, error: Exception) -> Response:
     """Starlette's handler of what nobody caught; it stands outside of the middleware that sets the headers."""
     return refusal(request, 500, headers=dict(SECURITY_HEADERS))
+
+
+async def on_away(request: Request, error: Exception) -> Response:
+    """Starlette's handler of Retryable: the store is away, or the prober is not there for its web's process."""
+    return refusal(request, 503, f"Try again in a moment: {error}.", {"retry-after": str(AWAY_S)})
 
 
 @cache

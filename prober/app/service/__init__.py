@@ -150,6 +150,10 @@ class Service:
         self.passive.begin(self._alarm.own, self._alarm.recorder.states)
         put_in_place()
 
+    async def answering(self) -> None:
+        """Wait until the web side answers, which may be later than the first probes."""
+        await self._front.serving.answering()
+
     async def watch(self) -> None:
         """Take slots and watch the loop until cancelled."""
         async with asyncio.TaskGroup() as group:

@@ -27,6 +27,10 @@ class Serving(Protocol):
         """Begin."""
         ...
 
+    async def answering(self) -> None:
+        """Wait until it answers."""
+        ...
+
     def adopt(self, web: Web) -> None:
         """Go by the ``auth`` and ``public_url`` of ``web``."""
         ...
@@ -42,6 +46,7 @@ class Apart:
     def __init__(self, side: WebSide) -> None:
         self._side = side
         self.start = side.start
+        self.answering = side.answering
         self.stop = side.stop
 
     def adopt(self, web: Web) -> None:
@@ -61,6 +66,9 @@ class Within:
 
     async def start(self) -> None:
         self._server.start()
+
+    async def answering(self) -> None:
+        """It does, from its start."""
 
     def adopt(self, web: Web) -> None:
         self._access.adopt(web)

@@ -46,12 +46,17 @@ class WebSide:
         self._process: asyncio.subprocess.Process | None = None
         self._control: socket.socket | None = None
         self._keeping: asyncio.Task[None] | None = None
+        self._answers = asyncio.Event()
         self.restarts = 0
 
     async def start(self) -> None:
         """Start it. Raises OSError where no process can be had."""
         await self._spawn()
         self._keeping = asyncio.create_task(self._keep(), name="web side")
+
+    async def answering(self) -> None:
+        """Wait until it answers, as long as that may take."""
+        await self._answers.wait()
 
     async def stop(self, grace_s: float) -> None:
         """Let running answers end for at most ``grace_s`` seconds, then end it."""
@@ -72,7 +77,9 @@ class WebSide:
         early, clock = 0, asyncio.get_running_loop().time
         while self._process is not None:
             begun = clock()
+            hearing = asyncio.create_task(self._hear())
             status = await self._process.wait()
+            hearing.cancel()
             self._hang_up()
             self.restarts += 1
             early = early + 1 if clock() - begun < SETTLED_S else 0
@@ -80,6 +87,10 @@ class WebSide:
             _log.error("the web's process has ended", status=status, pause_s=pause_s)
             await asyncio.sleep(pause_s)
             await self._spawn()
+
+    async def _hear(self) -> None:
+        if self._control is not None and await asyncio.get_running_loop().sock_recv(self._control, 1):
+            self._answers.set()
 
     async def _spawn(self) -> None:
         with contextlib.ExitStack() as theirs:
@@ -96,6 +107,7 @@ class WebSide:
             descriptors = [self._listener.fileno(), *(line[1].fileno() for line in lines)]
             socket.send_fds(self._control, [len(told).to_bytes(HEAD_BYTES)], descriptors)
             self._control.sendall(told)
+            self._control.setblocking(False)
             for line, _ in lines:
                 answering(line, self._find)
 

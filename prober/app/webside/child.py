@@ -16,7 +16,7 @@ from prober.app.logs import configure_logs
 from prober.app.running.forks import die_with_parent
 from prober.app.webside.far import FarConfig, far_view
 from prober.app.webside.lines import COUNT, Lines
-from prober.app.webside.setting import HEAD_BYTES, Setting
+from prober.app.webside.setting import HEAD_BYTES, SERVING, Setting
 from prober.clock import SystemClock
 from prober.faults import Retryable
 from prober.history import History
@@ -55,6 +55,7 @@ def main() -> None:
         app = create_app(view, access, hsts_s=tls.hsts if tls else 0.0)
         server = WebServer.at(app, listener, Certificate.of(tls, setting.base) if tls else None)
         server.start()
+        control.sendall(SERVING)
         _follow(control, config, access)
         server.stop(GRACE_S)
 

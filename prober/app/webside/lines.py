@@ -11,7 +11,7 @@ import queue
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from io import BufferedRWPair
 from typing import Any
@@ -93,7 +93,7 @@ def _answer(file: BufferedRWPair, asked: Question, find: Callable[[str], Callabl
     name, args, more = asked
     try:
         _tell(file, find(name)(*args, **more))
-    except ProberFault as fault:
+    except (ProberFault, CancelledError) as fault:  # what was asked of a prober that ends is cancelled
         _say(file, FAULT, fault)
     except (BrokenPipeError, ConnectionResetError):
         raise

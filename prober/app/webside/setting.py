@@ -11,6 +11,8 @@ from prober.model import Check
 from prober.secret import Secret
 
 HEAD_BYTES = 4
+SERVING = b"+"
+"""What the web's process says when it answers."""
 
 
 @dataclass(frozen=True, slots=True)
