@@ -26,7 +26,7 @@ from prober.store import Batch, Store
 
 CHECKS, RECORDED, QUICK_RECORDED = 500, 50, 10
 DAY_S, MINUTES, FINE_DAYS, YEAR_DAYS, RAW_DAYS = 86_400, 1_440, 90, 365, 7
-ROOM_MB, DAYS_MS, LINES_MS, PAGE_MS, ROLL_MS = 4_300.0, 30.0, 30.0, 100.0, 150.0
+ROOM_MB, DAYS_MS, LINES_MS, PAGE_MS, ROLL_MS = 4_000.0, 60.0, 60.0, 100.0, 150.0
 START = 1_700_006_400.0  # a midnight
 SQLITE_LENGTHS = "SELECT name, sum(pgsize) AS bytes FROM dbstat GROUP BY name"
 
@@ -79,12 +79,21 @@ def room(store: Store) -> dict[str, float]:
 def multiply(store: Store, recorded: int, fine_days: int) -> None:
     """As many checks as wanted, and as many days before the recorded one."""
     named = "substr('000' || (check_id + :copy * :n), -3)"
-    hours = f"INSERT INTO hours SELECT {named}, hour - 24 * :day, region, payload FROM recorded_hours"
-    days = f"INSERT INTO days SELECT {named}, day - :day, region, runs, good, payload FROM recorded_days"
-    watched = f"INSERT INTO watched SELECT {named}, region, lacking, since, until FROM watched WHERE check_id < :limit"
+    hours = (
+        "INSERT INTO hours (check_id, hour, region, payload) "
+        f"SELECT {named}, hour - 24 * :day, region, payload FROM recorded_hours"
+    )
+    days = (
+        "INSERT INTO days (check_id, day, region, runs, good, payload) "
+        f"SELECT {named}, day - :day, region, runs, good, payload FROM recorded_days"
+    )
+    watched = (
+        "INSERT INTO watched (check_id, region, lacking, since, until) "
+        f"SELECT {named}, region, lacking, since, until FROM watched WHERE check_id < :limit"
+    )
     states = (
-        f"INSERT INTO states SELECT {named}, region, verdict, payload, heard_at, stale_at FROM states "
-        "WHERE check_id < :limit"
+        "INSERT INTO states (check_id, region, verdict, payload, heard_at, stale_at) "
+        f"SELECT {named}, region, verdict, payload, heard_at, stale_at FROM states WHERE check_id < :limit"
     )
     given = {"n": recorded, "limit": f"{recorded:03d}"}
     with store._writing() as connection:
@@ -144,8 +153,12 @@ def main() -> int:
         keep_what_is_there()  # as ``serve`` does
         history = anew()
         cold_days = timed(lambda: history.days(ids, "", 90))
+        seen = sum(day.uptime.runs for day in history.days(ids, "", 90)[ids[-1]])
+        if seen != FINE_DAYS * MINUTES:
+            raise SystemExit(f"{seen} runs of {ids[-1]} are known, of {FINE_DAYS * MINUTES}")
         cold_lines = timed(lambda: history.sparklines(ids, now - DAY_S, now, 49))
         figures = {
+            "runs_in_a_line": sum(bucket.runs for bucket in anew().sparklines(ids, now - DAY_S, now, 49)[ids[-1]]),
             "days_ms": timed(lambda: (clock.advance(5.0), history.days(ids, "", 90)), 20),
             "sparklines_ms": timed(lambda: (clock.advance(5.0), history.sparklines(ids, now - DAY_S, now, 49)), 20),
             "check_page_ms": timed(lambda: [ask() for ask in page(anew(), next(names), now)], 20),

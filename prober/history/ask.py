@@ -151,7 +151,7 @@ class History:
         wanted = ((tuple(start for start in starts if start not in line), name) for name, line in known.items())
         lines = dict(known)
         for missing, names in _alike(wanted):
-            found = tallies(past, self._fresh(past, names), names, region, missing, width)
+            found = tallies(past, self._fresh(past, names), names, region, missing, width, phases=phases)
             for name in names:
                 new = {start: bucket(start, width, found.get((name, start)), phases=phases) for start in missing}
                 lines[name] = known[name] | new

@@ -11,7 +11,7 @@ from prober.history.words import Bucket
 from prober.store.past import Past
 from prober.store.shares import Key, Share
 from prober.store.sketch import quantiles
-from prober.store.tally import DAY_S, HOUR_S, SLOT_S, SLOTS, Tally, unpack
+from prober.store.tally import DAY_S, HOUR_S, SLOT_S, SLOTS, Tally, unpack, unpack_brief
 
 WIDTHS = (300, 600, 900, 1_800, 3_600, 7_200, 10_800, 14_400, 21_600, 43_200, DAY_S, 2 * DAY_S, 7 * DAY_S, 30 * DAY_S)
 """Of buckets: each is so many of a smaller one, so that what is kept can be merged."""
@@ -75,14 +75,22 @@ def tallies(
     region: str,
     starts: Collection[int],
     width: int,
+    *,
+    phases: bool = True,
 ) -> dict[tuple[str, int], Tally]:
     """What runs came to, by check and the start of each bucket that is wanted; one without runs is missing."""
     found: dict[tuple[str, int], Tally] = {}
     if not starts:
         return found
     since, until, wanted = min(starts), max(starts) + width, frozenset(starts)
-    source = _days if width >= DAY_S else _slots
-    for check_id, at, tally in source(past, fresh, check_ids, region, since, until):
+    if width < DAY_S and not phases:
+        _merge_briefly(found, past, check_ids, region, wanted, width)
+        source: Iterable[tuple[str, int, Tally]] = _fresh_slots(fresh, region, since, until)
+    elif width < DAY_S:
+        source = _slots(past, fresh, check_ids, region, since, until)
+    else:
+        source = _days(past, fresh, check_ids, region, since, until)
+    for check_id, at, tally in source:
         start = at // width * width
         if start in wanted:
             found.setdefault((check_id, start), Tally()).add(tally)
@@ -106,6 +114,29 @@ def bucket(start: int, width: int, tally: Tally | None, *, phases: bool = True) 
     )
 
 
+def _merge_briefly(
+    found: dict[tuple[str, int], Tally],
+    past: Past,
+    check_ids: Collection[str],
+    region: str,
+    wanted: frozenset[int],
+    width: int,
+) -> None:
+    first, last = min(wanted) // SLOT_S, (max(wanted) + width) // SLOT_S - 1
+    for row in past.hours(check_ids, first // SLOTS, last // SLOTS):
+        if region not in ("", row.region):
+            continue
+        slots = row.hour * SLOTS
+        for slot, numbers, bins in unpack_brief(row.payload, first - slots, last - slots):
+            start = (slots + slot) * SLOT_S // width * width
+            if start in wanted:
+                key = (row.check_id, start)
+                tally = found.get(key)
+                if tally is None:
+                    tally = found[key] = Tally()
+                tally.add_brief(numbers, bins)
+
+
 def _slots(
     past: Past, fresh: Mapping[Key, Share], check_ids: Collection[str], region: str, since: float, until: float
 ) -> Iterator[tuple[str, int, Tally]]:
@@ -118,6 +149,13 @@ def _slots(
             for slot, tally in unpack(row.payload).items():
                 if first <= row.hour * SLOTS + slot <= last:
                     yield row.check_id, row.hour * HOUR_S + slot * SLOT_S, tally
+    yield from _fresh_slots(fresh, region, since, until)
+
+
+def _fresh_slots(
+    fresh: Mapping[Key, Share], region: str, since: float, until: float
+) -> Iterator[tuple[str, int, Tally]]:
+    first, last = int(since // SLOT_S), math.ceil(until / SLOT_S) - 1
     for check_id, share in _shares(fresh, region):
         for slot, tally in share.slots.items():
             if first <= slot <= last:

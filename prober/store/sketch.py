@@ -6,6 +6,7 @@ the highest as a float, ours only those that hold something, which is what five 
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any
@@ -30,7 +31,7 @@ def bin_of(seconds: float) -> int:
 
 def quantiles(bins: Mapping[int, int], wanted: Sequence[float]) -> list[float | None]:
     """Each of the ``wanted`` quantiles (0 to 1) of what is in ``bins``, in seconds; None where nothing is."""
-    sketch = BaseDDSketch(_MAPPING, _Sparse(bins), _Sparse({}), 0.0)
+    sketch = BaseDDSketch(_MAPPING, _Sparse(bins), _NONE, 0.0)
     return [sketch.get_quantile_value(quantile) for quantile in wanted]
 
 
@@ -44,10 +45,8 @@ class _Sparse(Store):
         self.count = self._upto[-1] if self._upto else 0
 
     def key_at_rank(self, rank: float, lower: bool = True) -> int:
-        for key, upto in zip(self._keys, self._upto, strict=True):
-            if upto > rank if lower else upto >= rank + 1:
-                return key
-        return self._keys[-1]
+        place = bisect_right(self._upto, rank) if lower else bisect_left(self._upto, rank + 1)
+        return self._keys[min(place, len(self._keys) - 1)]
 
     def length(self) -> int:
         return len(self._keys)
@@ -60,3 +59,6 @@ class _Sparse(Store):
 
     def merge(self, store: Any) -> None:
         raise NotImplementedError("bins are merged before they are read")
+
+
+_NONE = _Sparse({})

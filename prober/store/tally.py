@@ -7,7 +7,7 @@ format of one's own would be by much, and read ten times as fast as Python could
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import Any
@@ -64,6 +64,18 @@ class Tally:
             known[0] += 1
             known[1] += round(lasted_s / TICK_S)
 
+    def add_brief(self, counts: Sequence[int], bins: Iterable[tuple[int, int]]) -> None:
+        """Count what ``unpack_brief`` gave."""
+        runs, good, planned, planned_good, unknown = counts
+        self.runs += runs
+        self.good += good
+        self.planned += planned
+        self.planned_good += planned_good
+        self.unknown += unknown
+        mine = self.bins
+        for key, number in bins:
+            mine[key] = mine.get(key, 0) + number
+
     def means(self) -> dict[str, float]:
         """How long each phase took, on average, in the order they come in a run."""
         names = sorted(self.phases, key=_place)
@@ -100,6 +112,16 @@ def unpack(payload: bytes) -> dict[int, Tally]:
     """What ``pack`` was given."""
     _, names, packed = orjson.loads(zlib.decompress(payload, -15))
     return {slot: _unpacked(rest, names) for slot, *rest in packed}
+
+
+def unpack_brief(payload: bytes, first: int, last: int) -> Iterator[tuple[int, list[int], Iterable[tuple[int, int]]]]:
+    """Of the slots from ``first`` to ``last``: the slot, its five counts as ``Tally`` has them, and its bins.
+
+    The same as ``unpack`` without phases, in a third of the time: the overview needs thousands at once.
+    """
+    for slot, *counts, bins, _ in orjson.loads(zlib.decompress(payload, -15))[2]:
+        if first <= slot <= last:
+            yield slot, counts, zip(accumulate(bins[::2]), bins[1::2], strict=True)
 
 
 def _packed(slot: int, tally: Tally, names: list[str]) -> list[Any]:

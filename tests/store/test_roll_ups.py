@@ -25,7 +25,7 @@ from prober.schedule import freshness_s
 from prober.store import Store, rollups, schema
 from prober.store.coverage import Coverage, common, merged, subtracted
 from prober.store.sketch import ACCURACY, quantiles
-from prober.store.tally import Tally, pack, unpack
+from prober.store.tally import Tally, pack, unpack, unpack_brief
 
 SHOP, DESK = check("shop"), check("desk", interval="300s")
 DAY_S = 86_400.0
@@ -321,6 +321,10 @@ def test_tallies_merge_and_come_back_from_their_packing(parts: list[list[float]]
         merged_all.add(unpack(pack({slot: tally}))[slot])
     for tally in reversed(tallies):
         at_once.add(tally)
+    (found,) = unpack_brief(pack({slot: at_once, slot + 12: Tally(1)}), slot, slot + 11)
+    brief = Tally(phases=at_once.phases)
+    brief.add_brief(*found[1:])
+    assert (found[0], brief) == (slot, at_once)
     assert merged_all == at_once
     assert list(merged_all.means()) == ["connect", "total"]
     assert quantiles({}, (0.5,)) == [None]
