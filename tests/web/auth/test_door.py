@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from fakes.door import ALL_INTERFACES, LOOPBACK, PASSWORD, SCOPES, TOKENS, Served, auth, bearer, served, view, web
 from starlette.routing import Mount, Route
 
 from prober.clock import MovedClock
-from prober.faults import UserFault
+from prober.faults import Retryable
 from prober.web import Row, create_app
 from prober.web.api import OPERATIONS, ROOT
 from prober.web.auth import Access
@@ -74,14 +74,17 @@ ELSEWHERE = {"/checks/{check_id}/{action}", "/incidents/{incident_id}/{action}"}
 CLOSED_WITHOUT_AUTH = {"/login", "/login/oidc", "/login/oidc/callback"}
 
 
-class Undoable:
-    """Actions that are asked for, and not done."""
+class Away:
+    """Actions of a store that is away: whoever is let in to them is told so."""
 
-    def run_now(self, check_id: str) -> None:
-        raise UserFault("not here")
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        def away(*_: object) -> None:
+            raise Retryable("the store is away")
+
+        return away
 
 
-SHOWN = {"actions": Undoable(), "snapshot": lambda: [Row("a1", "http", "https://a.example/")]}
+SHOWN = {"actions": Away(), "snapshot": lambda: [Row("a1", "http", "https://a.example/")]}
 
 
 def routes() -> set[str]:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from fakes.door import PASSWORD, Served, auth, served, web
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from prober.probes.browser import BrowserSettings
 from prober.probes.browser.find import find_browser, sandboxed
@@ -38,8 +38,13 @@ def side() -> Iterator[Served]:
 def opened(browser: Browser, complaints: list[str], *, script: bool = True) -> Page:
     page = browser.new_context(java_script_enabled=script).new_page()
     page.set_default_timeout(15_000)
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("console", lambda message: complaints.append(message.text) if _matters(message) else None)
     return page
+
+
+def _matters(message: ConsoleMessage) -> bool:
+    """Over plain HTTP Chromium says of some headers that it heeds them over TLS only."""
+    return message.type == "error" and "origin was untrustworthy" not in message.text
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", NAME])
@@ -54,7 +59,7 @@ def test_somebody_logs_in_and_out(side: Served, browser: Browser, host: str, scr
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     page.wait_for_url(f"{place}/")
-    assert page.get_by_role("heading", level=1).inner_text().startswith("prober")
+    assert page.get_by_role("heading", level=1).inner_text() == "Overview"
     assert page.evaluate("document.cookie") == "" if script else True
     page.goto(f"{place}/login")
     page.get_by_role("button", name="Log out").click()
