@@ -68,7 +68,8 @@ _PROBLEMS = {
     503: "Unavailable",
 }
 
-References = Mapping[tuple[type[BaseModel], JsonSchemaMode], dict[str, Any]]
+References = Mapping[Any, dict[str, Any]]
+"""By model, and whether it is seen or sent."""
 
 
 def _schemas(operations: Iterable[Operation]) -> tuple[dict[str, Any], References]:
