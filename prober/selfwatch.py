@@ -37,6 +37,7 @@ FAR = frozenset(
         Reason.NAVIGATION,
         Reason.STEP_TIMEOUT,
         Reason.DEADLINE,
+        Reason.SILENT,
     }
 )
 """Failures in which nothing of the target was heard, so that the way to it may be what failed."""

@@ -27,6 +27,7 @@ BROWSER_FILES = (
     "test_pool",
     "test_purchase",
     "test_run_pages",
+    "test_status_in_browser",
 )
 
 

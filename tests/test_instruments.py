@@ -45,7 +45,7 @@ def test_a_bench_says_its_line(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["truth", "scrape", "scale", "growth", "cost", "throughput", "cores"])
+@pytest.mark.parametrize("name", ["truth", "scrape", "scale", "growth", "cost", "throughput", "cores", "web"])
 def test_a_longer_bench_says_its_line(name: str) -> None:
     check_said(name)
 
@@ -186,3 +186,15 @@ def test_the_table_takes_the_place_of_the_one_before_and_nothing_else(
     assert "load average 0.2" in text
     assert "| one | a_s | 1 | 4 | 0.25 | 0.5 | **no** |" in text
     assert "| one | b | 2 |  |  |  |  |" in text
+
+
+def test_people_are_served_beside_probes_and_both_are_measured(bench: Any) -> None:
+    web = bench("web")
+    seen = web.measured(20, web.Span(1.5, 1, 0.5))
+    assert {status for _, _, status, _ in seen.visitors.looks} == {200}
+    assert len(seen.visitors.looks) >= 10
+    assert seen.visitors.streams == web.PEOPLE
+    assert seen.visitors.stream_bytes > 0
+    assert len(seen.check_pages_s) == 20
+    assert len(web.lags_ms(seen.runs, seen.busy)) >= 20
+    assert 0 < web.quantile(web.errors_ms(seen.runs, seen.calm), 0.5) < 50

@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from prober.alerting.budgets import accounts_here, burning, concerned
+from prober.alerting.burns import BURNS
 from prober.alerting.desk import tell
 from prober.alerting.docket import Case, Docket
 from prober.alerting.incidents import evolve, subject
@@ -28,6 +30,10 @@ _VERDICTS = {
     Outlook.DOWN: Verdict.DOWN,
 }
 
+KEPT = ("recovered_at", "counted_at")
+"""What stands beside the outlook: when the latest outage ended, and which count was decided on last."""
+_UNSETTLED = {"outlook": Outlook.UNKNOWN.value, "since": 0.0}
+
 
 def decide(snapshot: Snapshot, setting: Setting) -> Decision:
     """What follows from ``snapshot``; the same again where nothing has changed but the ids of new incidents."""
@@ -43,6 +49,9 @@ def decide(snapshot: Snapshot, setting: Setting) -> Decision:
             )
     for check_id in sorted(setting.checks.keys() & (docket.opinions.keys() | _named(snapshot.incidents))):
         _review(docket, check_id)
+    if accounts_here(docket):
+        for check_id in concerned(docket):
+            _review_budget(docket, check_id)
     _end_own_views(docket)
     _review_removed(docket)
     _review_prober(docket)
@@ -92,12 +101,32 @@ def _review(docket: Docket, check_id: str) -> None:
     was = docket.snapshot.standings.get(check_id, {})
     # Nobody may have looked since it held still.
     flips = Flips.from_dict(was).rest(docket.now, check.alert.flapping)
+    more = {name: was[name] for name in KEPT if name in was}
     for condition, found in signals(check, seen, docket.now).items():
         before, after = _follow(docket, check, condition, setting.scope, found)
         if condition is Condition.DOWN and _is_open(before) != _is_open(after):
             flips = flips.flip(docket.now, check.alert.flapping)
+            more |= {} if _is_open(after) else {"recovered_at": docket.now}
     docket.flips[check_id] = flips = flips.rest(docket.now, check.alert.flapping)
-    _stand(docket, check_id, seen, was, flips)
+    _stand(docket, check_id, seen, was, {**more, **flips.to_dict()})
+
+
+def _review_budget(docket: Docket, check_id: str) -> None:
+    """Let the incidents about how fast one check's budget is used up follow what was counted, each count once.
+
+    A count that is older than what was decided on, as after another prober's decision, would undo that.
+    """
+    check, setting, stands = docket.setting.checks[check_id], docket.setting, docket.stands(check_id)
+    burns = setting.burns.get(check_id)
+    if burns is not None and burns.at <= float(stands.get("counted_at", 0.0)) <= docket.now:
+        return
+    for condition in BURNS:
+        case = docket.cases.get((check_id, setting.scope, condition))
+        told = case is not None and case.incident.closed_at is None and case.incident.told_at is not None
+        found = burning(check, condition, told, setting, docket.now)
+        before, after = _follow(docket, check, condition, setting.scope, found)
+        if burns is not None and _is_open(before) != _is_open(after):
+            docket.standings[check_id] = {**_UNSETTLED, **docket.stands(check_id), "counted_at": burns.at}
 
 
 def _end_own_views(docket: Docket) -> None:
@@ -106,8 +135,14 @@ def _end_own_views(docket: Docket) -> None:
         check, seen = docket.setting.checks.get(name), docket.opinions.get(name)
         if check is None or seen is None or region == docket.setting.scope:
             continue
-        if isinstance(signals(check, seen, docket.now).get(condition), Ended):
+        if isinstance(_found(docket, check, seen, condition), Ended):
             _follow(docket, check, condition, region, Ended(docket.now))
+
+
+def _found(docket: Docket, check: Check, seen: Opinion, condition: Condition) -> Found:
+    if condition not in BURNS:
+        return signals(check, seen, docket.now).get(condition)
+    return burning(check, condition, True, docket.setting, docket.now) if accounts_here(docket) else None
 
 
 def _follow(
@@ -124,6 +159,8 @@ def _follow(
 def _ending(docket: Docket, check: Check, condition: Condition) -> str:
     """What replaces "up again" where that would not be true."""
     seen = docket.opinions.get(check.id)
+    if condition in BURNS:
+        return "no objective any more" if check.slo is None or not check.slo.alert else ""
     if seen is None:
         return ""
     if condition is Condition.DOWN and seen.view.outlook is Outlook.PARTIAL:
@@ -137,14 +174,14 @@ def _is_open(incident: Incident | None) -> bool:
     return incident is not None and incident.closed_at is None
 
 
-def _stand(docket: Docket, check_id: str, seen: Opinion, was: Mapping[str, Any], flips: Flips) -> None:
+def _stand(docket: Docket, check_id: str, seen: Opinion, was: Mapping[str, Any], more: Mapping[str, Any]) -> None:
     outlook = was.get("outlook", Outlook.UNKNOWN.value)
     since = was.get("since", 0.0)
     if seen.view.outlook.value != outlook:
         if docket.setting.regions:
             docket.transitions.append(_transition(check_id, outlook, seen, docket.now))
         outlook, since = seen.view.outlook.value, seen.view.since or docket.now
-    stands = {"outlook": outlook, "since": since, **flips.to_dict()}
+    stands = {"outlook": outlook, "since": since, **more}
     if stands != was and (was or seen.view.outlook is not Outlook.UNKNOWN):
         docket.standings[check_id] = stands
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from prober.alerting.budgets import waits_for_outage
 from prober.alerting.docket import Case, Docket
 from prober.alerting.gates import hushed, waits_for_more, waits_for_parent
 from prober.alerting.routing import Way, Ways, audience, ways
@@ -106,6 +107,7 @@ def _groups(docket: Docket, untold: Iterable[Case]) -> Iterable[list[Case]]:
     for case in untold:
         why = waits_for_parent(case.check, case.incident, docket.opinions, docket.setting, docket.now)
         why = why or waits_for_more(case.check, case.incident, docket.opinions, docket.now)
+        why = why or waits_for_outage(case.check, case.incident, docket)
         case.incident = replace(case.incident, held=why)
         if not why:
             groups.setdefault(_group_of(docket, case), []).append(case)

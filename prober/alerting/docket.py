@@ -43,3 +43,7 @@ class Docket:
     @property
     def now(self) -> float:
         return self.snapshot.now
+
+    def stands(self, check_id: str) -> Mapping[str, Any]:
+        """How the check stands, as far as that was decided."""
+        return self.standings.get(check_id) or self.snapshot.standings.get(check_id, {})

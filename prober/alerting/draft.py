@@ -82,7 +82,8 @@ class Draft:
         # What was decided while nothing was heard of it does not hold any more, however steady it is.
         again = after is not state and result.started_at > state.last_at + self._freshness_s(result.check)
         eventful = bool(transitions) or again or after.undecided != state.undecided
-        others = thinning.keep(result, eventful)
+        # A signal is kept: whoever brought it was told so.
+        others = thinning.keep(result, eventful or result.check.pushed)
         if others is not None:
             self._results.append(result)
             if others.ticks:

@@ -62,13 +62,18 @@ def _explains(parent: Check, seen: Opinion, child: Check, own: Opinion | None, i
     if seen.view.outlook is Outlook.UNMONITORED:
         return False
     # It has not been looked at since the child began to fail, and will be soon.
-    if seen.last_at <= incident.opened_at and now < incident.decided_at + parent.interval + parent.timeout:
+    if seen.last_at <= incident.opened_at and now < incident.decided_at + _next_look_s(parent):
         return True
     # It came back after the child had failed: the child's next run may say the same of itself.
     back_at = seen.view.since
-    if not incident.opened_at < back_at or now >= back_at + parent.interval + child.interval + child.timeout:
+    if not incident.opened_at < back_at or now >= back_at + parent.interval + _next_look_s(child):
         return False
     return own is not None and (own.recovering or own.last_at <= back_at)
+
+
+def _next_look_s(check: Check) -> float:
+    """Within what time its next run will have said more; nobody waits for one that only others can make speak."""
+    return 0.0 if check.pushed else check.interval + check.timeout
 
 
 def _why(word: str, reason: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from prober.alerting.burns import BURNS
 from prober.alerting.setting import PROBER, REGION, UNMONITORED, Setting, Sighting, cut
 from prober.alerting.signals import Ended, Found, Signal
 from prober.model import Check, Condition, Incident, Notice, NoticeKind, Severity
@@ -12,7 +13,7 @@ SELF = "self"
 """The kind of what is about no check."""
 
 _MILDER = {Severity.CRITICAL: Severity.WARNING}
-_CAPPED = (Condition.PARTIAL, Condition.DEGRADED)
+_CAPPED = (Condition.PARTIAL, Condition.DEGRADED, Condition.BURNS_SLOWLY)
 _TITLES = {PROBER: "prober", UNMONITORED: "checks that nobody looks at"}
 
 
@@ -49,9 +50,11 @@ def evolve(
 
 
 def _where(incident: Incident, signal: Signal) -> Incident:
-    """``incident``, of which nobody was told yet, with the regions that fail by now."""
+    """``incident``, of which nobody was told yet, with the regions that fail by now, and the figures as they are."""
     notice = replace(incident.notice, regions_down=signal.regions_down, regions_up=signal.regions_up)
-    return incident if notice == incident.notice else replace(incident, notice=notice)
+    if incident.condition in BURNS:
+        notice = replace(notice, message=cut(signal.message))
+    return incident if notice == incident.notice else replace(incident, notice=notice, message=notice.message)
 
 
 def _open(signal: Signal, check: Check, condition: Condition, setting: Setting, now: float) -> Incident:

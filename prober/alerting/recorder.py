@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from prober.alerting.backlog import Backlog
+from prober.alerting.burns import Burns
 from prober.alerting.decide import decide
 from prober.alerting.draft import Draft, Thinning, written
 from prober.alerting.ledger import Knowing, Ledger
@@ -104,6 +105,8 @@ class Surroundings:
     """What is wrong with this prober, in a line each."""
     links: Callable[[Incident], tuple[tuple[str, str], ...]] = lambda _: ()
     freshness_s: Callable[[Check], float] = lambda check: 2 * check.interval + check.timeout
+    burns: Callable[[], Mapping[str, Burns]] = dict
+    """How fast checks use up their budgets, as counted last."""
     beat: Callable[[bool], None] = lambda _: None
     """Called now and then, while the store is in reach; with True once it is back."""
 
@@ -166,6 +169,11 @@ class Recorder:
         """Whether the thread runs."""
         return self._thread.is_alive()
 
+    @property
+    def states(self) -> Mapping[str, State]:
+        """By check id, what is known of this region's checks."""
+        return self._states
+
     def start(self, roster: Roster) -> None:
         """Go on from what the store knows. Raises StoreFault when one of our own cannot tell."""
         self._ledger.open()
@@ -191,10 +199,12 @@ class Recorder:
         self._backlog.put(result, urgent=not self._expected(result))
 
     def _expected(self, result: Result) -> bool:
-        """Whether ``result`` is good news of a check that nobody worries about: such can wait for company."""
+        """Whether ``result`` is good news of a check that nobody worries about: such can wait for company, but for
+        that which somebody brought who waits for an answer.
+        """
         state = self._states.get(result.check.id)
         steady = state is None or (state.verdict in _CALM and not state.failures)
-        return steady and result.verdict is Verdict.UP
+        return steady and result.verdict is Verdict.UP and not result.check.pushed
 
     def poke(self) -> None:
         """Somebody acknowledged or silenced something: look at once."""
@@ -243,7 +253,7 @@ class Recorder:
         if not (batch.results or batch.states or batch.forgotten):
             return
         self._sightings |= draft.sightings
-        scope = Scope(frozenset(draft.changed), self._roster.ancestors) if draft.changed else None
+        scope = self._scope(draft.changed) if draft.changed else None
         before = self._states
         self._states = before | draft.states  # a store that comes back is told what is true now
         errors = self._ledger.errors
@@ -274,7 +284,7 @@ class Recorder:
         if began < self._tend_at:
             return
         errors = self._ledger.errors
-        decision = self._ledger.tend(Scope(frozenset(), self._roster.ancestors))
+        decision = self._ledger.tend(self._scope())
         took_s = self._clock.monotonic() - began
         self._tend_at = began + max(TEND_S, took_s / TEND_SHARE)
         self._tell(decision or Decision(), errors)
@@ -283,6 +293,10 @@ class Recorder:
         # Where the store has failed since, it may have committed what it did not answer, and says nothing of it later.
         if decision.notices or self._ledger.errors > errors:
             self._around.on_notices(self._ledger.away)
+
+    def _scope(self, changed: Iterable[str] = ()) -> Scope:
+        alarming = (name for name, burns in self._around.burns().items() if burns.alarming)
+        return Scope(frozenset((*changed, *alarming)), self._roster.ancestors)
 
     def _judge(self, snapshot: Snapshot, ledger: Ledger) -> Decision:
         return decide(snapshot, self._setting(ledger))
@@ -309,6 +323,7 @@ class Recorder:
             silent_after_s=roster.silent_after_s,
             troubles=troubles,
             sightings=self._sightings,
+            burns=self._around.burns(),
             spared=_spared(ledger.told if ledger.away else ledger.staying),
             absent_from=ledger.absent_from,
             note=note,

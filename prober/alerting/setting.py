@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from prober.alerting.burns import BURNS, Burns
 from prober.model import Check, Condition, Incident, Result, Severity, Verdict
 
 SILENT_AFTER_S = 120.0
@@ -20,7 +21,7 @@ REGION = "region."
 
 ALONE = " (alone)"
 
-CHECKED = (Condition.DOWN, Condition.DEGRADED, Condition.PARTIAL)
+CHECKED = (Condition.DOWN, Condition.DEGRADED, Condition.PARTIAL, *BURNS)
 """What an incident can be about that is about a check."""
 
 GroupBy = Literal["all", "tag", "parent", "severity"]
@@ -135,6 +136,8 @@ class Setting:
     """What is wrong with this prober, in a line each."""
     sightings: Mapping[str, Sighting] = field(default_factory=dict)
     """By check id, of this region."""
+    burns: Mapping[str, Burns] = field(default_factory=dict)
+    """By check id: how fast those with an objective use up their budgets, where that is counted here."""
     spared: Mapping[tuple[str, Condition], Collection[str]] = field(default_factory=dict)
     """By check id and condition: channels that know of it from elsewhere."""
     absent_from: float = 0.0

@@ -14,7 +14,13 @@ REMOVED = "no longer watched: the check was removed from the configuration or di
 
 Addressed = tuple[str, Notice]
 
-_ENDINGS = {Condition.DOWN: "up again", Condition.DEGRADED: "fast again", Condition.PARTIAL: "up everywhere again"}
+_ENDINGS = {
+    Condition.DOWN: "up again",
+    Condition.DEGRADED: "fast again",
+    Condition.PARTIAL: "up everywhere again",
+    Condition.BURNS_FAST: "safe again",
+    Condition.BURNS_SLOWLY: "lasting again",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 
-from prober.alerting import Recorder, Roster, Surroundings
+from prober.alerting import Meter, Recorder, Roster, Surroundings
 from prober.app.targets import Place
 from prober.app.troubles import Troubles
 from prober.clock import Clock
@@ -63,7 +63,11 @@ class Alarm:
         else:
             self.spare = open_store(path, self.clock)
             self.store = open_store(config.store.url, wait=False)
-        self._instance = (self.spare if self.store.shared else self.store).instance_id()
+        # Connections of its own: however many look back, the recorder never waits for one.
+        self.past = open_store(
+            config.store.url or path, None if config.store.url else self.clock, exclusive=False, wait=False
+        )
+        self._instance = self.own.instance_id()
         self._public_url = config.web.public_url
         self._deliveries = tuple(self._delivery(store, config) for store in (self.store, self.spare))
         self.recorder = Recorder(
@@ -76,11 +80,13 @@ class Alarm:
                 troubles=self._troubles,
                 links=self._links,
                 freshness_s=freshness_s,
+                burns=lambda: self.meter.burns,
                 beat=self._on_beat,
             ),
             clock=self.clock,
             thin_s=config.store.thin,
         )
+        self.meter = Meter(self.store, self.clock.monotonic, self.recorder.poke)
 
     def start(self, config: Config) -> None:
         """Begin with what an earlier process left. Raises UserFault where a store of our own cannot be read."""
@@ -90,6 +96,8 @@ class Alarm:
             self.recorder.start(self._roster(config))
         except StoreFault as fault:
             raise UserFault(f"the store {self.store.path} cannot be read: {fault}") from None
+        self._count_for(config)
+        self.meter.start()
 
     def configure(self, config: Config) -> None:
         """Go on with ``config``: channels first, so that no route leads to one that is not there."""
@@ -97,16 +105,18 @@ class Alarm:
         for delivery in self._deliveries:
             delivery.configure(*self._senders(config))
         self.recorder.configure(self._roster(config))
+        self._count_for(config)
 
     def close(self, grace_s: float) -> None:
         """Commit and send what there is, for a while, and stop."""
+        self.meter.close(grace_s)
         self.recorder.close(grace_s)
         for delivery in self._deliveries:
             delivery.close(grace_s)
 
     def shut(self) -> None:
         """Give up the stores."""
-        for store in (self.store, self.spare):
+        for store in (self.past, self.store, self.spare):
             store.close()
 
     # What it says of itself.
@@ -114,7 +124,7 @@ class Alarm:
     @property
     def alive(self) -> bool:
         """Whether its threads run."""
-        return self.recorder.alive and all(delivery.alive for delivery in self._deliveries)
+        return self.recorder.alive and self.meter.alive and all(delivery.alive for delivery in self._deliveries)
 
     @property
     def sent(self) -> Mapping[str, int]:
@@ -160,6 +170,11 @@ class Alarm:
         return self.spare if self.recorder.away else self.store
 
     @property
+    def own(self) -> Store:
+        """The store that is this prober's alone: beside a shared one, its spare."""
+        return self.spare if self.store.shared else self.store
+
+    @property
     def key(self) -> bytes | None:
         """What signs the links in notices; None until the store has been in reach."""
         return self._key
@@ -192,6 +207,12 @@ class Alarm:
             silent_after_s=config.selfwatch.silent_after,
             shard=self.place.shard,
         )
+
+    def _count_for(self, config: Config) -> None:
+        """Count for the checks whose budgets are decided on here: of several shards each has its own."""
+        enabled = [check for check in config.checks if check.enabled]
+        ours = [check for check in enabled if self.store.shared or self.place.runs(check)]
+        self.meter.configure([check for check in ours if self.place.shard.owns(check.id)], config.maintenance)
 
     # Called in the recorder's thread.
 

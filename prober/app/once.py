@@ -58,6 +58,9 @@ async def run_once(loaded: Loaded, options: RunOptions) -> int:
     """Run what was asked for and report it; returns the exit code. Raises UserFault for what cannot be run."""
     region = choose_region(loaded.config.regions, options.region, options.environ, first=True)
     checks = select(loaded, options.targets, options.tags, region, parse_settings(options.settings))
+    checks, told = [one for one in checks if not one.pushed], [one.id for one in checks if one.pushed]
+    if not checks:
+        raise UserFault(f"nothing to run: {', '.join(told)} is told by others, and only prober serve listens")
     require_resolved(loaded, checks, "browser", *(("sinks",) if options.publish else ()))
     loaded = _as_asked(loaded, options)
     configure_logs(redactor_for(loaded), loaded.config.logs.format, "warning")
@@ -73,6 +76,8 @@ async def run_once(loaded: Loaded, options: RunOptions) -> int:
     artifacts = options.artifacts or loaded.base / loaded.config.artifacts.dir
     started = time.monotonic()
     console = open_console(stderr=options.json_path == "-")
+    if told:
+        console.print(f"left out, since others tell how they are: {', '.join(told)}", markup=False, soft_wrap=True)
     kinds = {check.kind for check in checks}
     # What reads certificates takes a tenth of a second to load.
     tls = any(not check.target.startswith("http://") for check in checks)

@@ -33,6 +33,7 @@ class Request:
     everything: bool = False
     in_s: float | None = None
     at: str | None = None
+    public: str = ""
 
 
 def add(loaded: Loaded, kind: HushKind, request: Request) -> None:
@@ -52,6 +53,7 @@ def add(loaded: Loaded, kind: HushKind, request: Request) -> None:
             tags=request.tags,
             reason=request.reason.strip(),
             by=name,
+            public=request.public.strip(),
         )
         store.add_hush(hush)
     echo(cell(_added(hush, fitting, now)))

@@ -33,6 +33,7 @@ def offer_of(started: Loaded, loaded: Callable[[], Loaded], alarm: Alarm) -> Off
         checks=lambda: loaded().config.checks,
         windows=lambda: loaded().config.maintenance,
         key=lambda: alarm.key,
+        retention_s=lambda: loaded().config.store.retention,
         wake=alarm.wake,
     )
 

@@ -53,6 +53,7 @@ class SelfMetrics(Collector):
         yield from self._recorder()
         yield from self._delivery()
         yield self._incidents()
+        yield from self._budgets()
         yield from self._sinks()
         yield from self._heartbeat()
         yield from pool_families(self.runner.pools)
@@ -120,6 +121,30 @@ class SelfMetrics(Collector):
         for key in dict.fromkeys((one.check_id, one.region, one.condition.value) for one in found):
             family.add_metric(key, 1)
         return family
+
+    def _budgets(self) -> Iterable[Metric]:
+        objective = GaugeMetricFamily(
+            "prober_slo_objective", "The share of runs that must succeed, 0 to 1.", labels=["check"]
+        )
+        left = GaugeMetricFamily(
+            "prober_slo_budget_left_ratio",
+            "The share of what the objective leaves to fail that is left of its window; below 0 when overdrawn.",
+            labels=["check"],
+        )
+        rate = GaugeMetricFamily(
+            "prober_slo_burn_rate",
+            "How many times as fast as allowed the budget was used up within the window.",
+            labels=["check", "window"],
+        )
+        for check_id, burns in self.alarm.meter.burns.items():
+            objective.add_metric([check_id], round(burns.slo.objective / 100, 9))
+            if burns.left is not None:
+                left.add_metric([check_id], burns.left)
+            for window in burns.counts:
+                if (found := burns.rate(window)) is not None:
+                    rate.add_metric([check_id, window], found)
+        if objective.samples:
+            yield from (objective, left, rate)
 
     def _sinks(self) -> Iterable[Metric]:
         queued = GaugeMetricFamily("prober_sink_queued_results", "Results waiting in a sink.", labels=["sink"])

@@ -37,6 +37,7 @@ def keep_tidy(loaded: Callable[[], Loaded], archive: Callable[[], Archive], alar
 
     async def tidy() -> None:
         now, config = clock.wall(), loaded().config
+        await roll_up()  # what nothing is kept of must not go
         try:
             results = await asyncio.to_thread(prune, alarm.store, config.store, now)
             results += await asyncio.to_thread(alarm.store.shrink, config.store.max_bytes)

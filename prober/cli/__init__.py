@@ -21,6 +21,7 @@ from prober.cli.incidents import ack, incidents, maintenance, silence
 from prober.cli.notices import notify, outbox
 from prober.cli.options import config_file, config_option, load_config, out_option, region_option, warn
 from prober.cli.rendering import render
+from prober.cli.watching import watch
 from prober.faults import UserFault
 
 USAGE = 2
@@ -42,6 +43,7 @@ def cli() -> None:
     prober serve --config probes.yaml       the scheduler, /metrics, alerts
     prober demo                             a ticket shop, and serve against it
     prober render prometheus -o DIR         what other systems need, from the same file
+    prober watch                            how everything is, on this terminal
     prober incidents                        what is wrong now, and who knows of it
     prober notify test ops                  whether a channel takes alerts
     """
@@ -261,7 +263,7 @@ def show(wanted: str, config_path: Path | None, artifacts: Path | None, host: st
     sys.exit(show_files(artifacts or loaded.base / loaded.config.artifacts.dir, wanted, host, port))
 
 
-for command in (incidents, ack, silence, maintenance, outbox, notify, render, import_):
+for command in (watch, incidents, ack, silence, maintenance, outbox, notify, render, import_):
     cli.add_command(command)
 
 

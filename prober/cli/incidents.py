@@ -99,6 +99,7 @@ def add_silence(config_path: Path | None, **request: Any) -> None:
 
 @maintenance.command("add")
 @_choosing
+@click.option("--public", default="", metavar="TEXT", help="What status pages say of it; only when it is, without.")
 @click.option("--in", "in_s", type=DurationType(), help="When it begins, from now; at once when missing.")
 @click.option("--at", metavar="TIME", help="When it begins, such as 2026-12-24T22:00; your time, or +01:00 at its end.")
 def add_maintenance(config_path: Path | None, **request: Any) -> None:

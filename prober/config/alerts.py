@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_v
 
 from prober.config.calendar import cron_error, zone_error
 from prober.judge.texts import listed
-from prober.model import Check, Duration, Identifier, Severity, Strict
+from prober.model import Check, Duration, Identifier, Severity, Slo, Strict
 
 Names = Annotated[tuple[Identifier, ...], BeforeValidator(listed), Field(strict=False)]
 Severities = Annotated[
@@ -162,10 +162,7 @@ class Maintenance(Strict):
 
     def selects(self, check: Check) -> bool:
         """Whether ``check`` is worked on."""
-        if not self.checks and not self.tags:
-            return True
-        by_id = any(fnmatchcase(check.id, pattern) for pattern in self.checks)
-        return by_id or not set(self.tags).isdisjoint(check.tags)
+        return _selects(self.checks, self.tags, check)
 
     def active(self, now: float) -> bool:
         """Whether it is going on at ``now`` (seconds since 1970)."""
@@ -203,6 +200,30 @@ class Maintenance(Strict):
         parsed = datetime.fromisoformat(moment or "")
         zone: tzinfo = parsed.tzinfo or ZoneInfo(self.timezone)
         return parsed.replace(tzinfo=zone).timestamp()
+
+
+class Objective(Slo):
+    """An objective of every check it selects that has none of its own; of several that fit, the first."""
+
+    checks: Patterns = ()
+    """Only these checks, by their ids or patterns; with ``tags`` missing too, all."""
+    tags: Names = ()
+    """Only checks with one of these tags."""
+
+    def selects(self, check: Check) -> bool:
+        """Whether it is meant for ``check``."""
+        return _selects(self.checks, self.tags, check)
+
+    def slo(self) -> Slo:
+        """The objective by itself."""
+        return Slo.model_construct(**{name: getattr(self, name) for name in Slo.model_fields})
+
+
+def _selects(patterns: Collection[str], tags: Collection[str], check: Check) -> bool:
+    """Whether ``check`` is among those chosen by id or tag; all are where nothing is chosen."""
+    if not patterns and not tags:
+        return True
+    return any(fnmatchcase(check.id, pattern) for pattern in patterns) or not set(tags).isdisjoint(check.tags)
 
 
 @lru_cache(maxsize=1024)

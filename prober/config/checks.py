@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as File
 from typing import Any
 
+from prober.config.alerts import Objective
 from prober.config.building import find_spec, validate
 from prober.config.calendar import cron_error, zone_error
 from prober.config.references import cause
@@ -33,6 +34,8 @@ class Checks:
     kinds: Mapping[str, str]
     defaults: Mapping[str, Any]
     """Raw values that hold where a check says nothing."""
+    objectives: Sequence[Objective] = ()
+    """Those of ``slos``, as far as they are right."""
     journeys: dict[str, Declaration | ConfigFault] = field(default_factory=dict)
     """What was found, by what the checks call it."""
 
@@ -42,8 +45,11 @@ class Checks:
         if spec is None or not isinstance(raw, dict):
             return None
         declared, journey_holds = self._declared(spec, raw, at)
-        merged = merge(merge(self.defaults, declared), raw)
-        origins = dict.fromkeys(self.defaults.keys() - raw.keys(), "the section defaults")
+        defaults = pushed_defaults(self.defaults) if getattr(spec, "pushed", False) else self.defaults
+        merged = merge(merge(defaults, declared), raw)
+        if "slo" not in raw and merged.get("schedule") is not None:
+            merged.pop("slo", None)  # an objective for all is not meant for what runs too seldom for one
+        origins = dict.fromkeys(defaults.keys() - raw.keys(), "the section defaults")
         origins |= dict.fromkeys(declared.keys() - raw.keys(), f"@journey in {raw.get('journey')}")
 
         def tell(finding: Finding) -> None:
@@ -54,7 +60,12 @@ class Checks:
         calendar_holds = self._check_calendar(raw, merged, at)
         if check is None or not journey_holds or not calendar_holds:
             return None
-        return self._with_files(check, at)
+        return self._with_files(check if "slo" in raw else self._with_objective(check), at)
+
+    def _with_objective(self, check: Check) -> Check:
+        """``check`` with the first objective of ``slos`` that is meant for it, which goes before that of defaults."""
+        found = next((one.slo() for one in self.objectives if one.selects(check)), None)
+        return check if found is None or check.schedule is not None else check.model_copy(update={"slo": found})
 
     def _with_files(self, check: Check, at: Path) -> Check:
         """``check`` with its TLS files beside the config, like every other path; what cannot be read is an error."""
@@ -125,8 +136,10 @@ class Checks:
         schedule, zone = merged.get("schedule"), merged.get("timezone")
         if isinstance(schedule, str) and (problem := cron_error(schedule)):
             self._add_unless_open((*at, "schedule"), problem)
-        if schedule is not None and "interval" in raw:
-            self.report.add((*at, "interval"), "a check has either an interval or a schedule")
+        for name in ("interval", "period"):
+            if schedule is not None and name in raw:
+                a = "an" if name == "interval" else "a"
+                self.report.add((*at, name), f"a check has either {a} {name} or a schedule")
         if "timezone" in raw and isinstance(zone, str) and (problem := zone_error(zone)):
             self._add_unless_open((*at, "timezone"), problem)
         return len(self.report.errors) == before
@@ -143,6 +156,16 @@ def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(under.get(key), dict) and isinstance(over.get(key), dict):
             merged[key] = merge(under[key], over[key])
     return merged
+
+
+def pushed_defaults(defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Of ``defaults`` what holds for a check that nobody runs: how often and for how long, and how many runs make an
+    alert, is said of runs.
+    """
+    kept = {name: value for name, value in defaults.items() if name not in ("interval", "timeout")}
+    if isinstance(alert := kept.get("alert"), dict):
+        kept["alert"] = {name: value for name, value in alert.items() if name not in ("down_after", "up_after")}
+    return kept
 
 
 def declared_values(journey: Declaration, spec: type[Check]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -11,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from prober.config import tree
+from prober.config.alerts import Objective
 from prober.config.building import find_spec, validate
 from prober.config.checks import Checks, duration_text
 from prober.config.document import MAX_BYTES, Refused, parse
@@ -70,7 +72,7 @@ def load(path: Path, environ: Mapping[str, str], *, lenient: bool) -> Loaded:
     report = Report(root, references, problems)
     # A section without content is one whose lines are all commented out.
     raw = {name: section for name, section in raw.items() if section is not None}
-    checks = Checks(report, base, KINDS, _read_defaults(report, raw))
+    checks = Checks(report, base, KINDS, _read_defaults(report, raw), _read_objectives(raw))
     config = _read_sections(report, raw, checks)
     check_rules(report, raw)
     _check_logos(report, config, base)
@@ -101,7 +103,7 @@ def make_check(raw: Mapping[str, Any], base: Path, defaults: Defaults | None = N
     Journeys are looked for from ``base``. Raises ConfigFault.
     """
     report = Report(tree.Mapping(0), References({}, base))
-    under = defaults.model_dump(exclude_none=True, exclude_unset=True) if defaults else {}
+    under = defaults.model_dump(exclude_none=True, exclude_unset=True, exclude={"slo"}) if defaults else {}
     under |= {name: duration_text(under[name]) for name in ("interval", "timeout") if name in under}
     check = Checks(report, base, KINDS, under).read(dict(raw), ())
     if check is None:
@@ -122,6 +124,16 @@ def _read_defaults(report: Report, raw: Mapping[str, Any]) -> dict[str, Any]:
     return section
 
 
+def _read_objectives(raw: Mapping[str, Any]) -> list[Objective]:
+    """Those of ``slos`` that are right; of the others the section itself tells."""
+    found = []
+    listed = raw.get("slos")
+    for one in listed if isinstance(listed, list) else ():
+        with contextlib.suppress(ValidationError):
+            found.append(Objective.model_validate(one))
+    return found
+
+
 def _read_sections(report: Report, raw: Mapping[str, Any], checks: Checks) -> Config:
     sections = dict(raw)
     if isinstance(listed := raw.get("checks"), list):
@@ -131,7 +143,11 @@ def _read_sections(report: Report, raw: Mapping[str, Any], checks: Checks) -> Co
         sections["channels"] = _read_channels(report, channels)
     if isinstance(sinks := raw.get("sinks"), list):
         sections["sinks"] = _read_sinks(report, sinks)
-    return validate(report, Config, sections, ()) or Config()
+    config = validate(report, Config, sections, ()) or Config()
+    if any(one.pushed for one in config.checks):
+        placed = tuple(one.placed(config.regions) for one in config.checks)
+        config = config.model_copy(update={"checks": placed})
+    return config
 
 
 def _read_channels(report: Report, raw: Mapping[str, Any]) -> dict[str, Any]:

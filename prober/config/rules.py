@@ -21,6 +21,7 @@ def check_rules(report: Report, raw: Mapping[str, Any]) -> None:
     _check_unique(report, ("regions",), [(("regions", i), name) for i, name in _texts(raw.get("regions"))])
     checks = [(index, one) for index, one in enumerate(_list(raw.get("checks"))) if isinstance(one, dict)]
     _check_unique(report, ("checks",), [(("checks", i, "id"), one.get("id")) for i, one in checks])
+    _check_tokens(report, checks)
     _check_regions(report, raw, checks)
     _check_routes(report, raw, [one for _, one in checks])
     _check_status_pages(report, raw, [one for _, one in checks])
@@ -42,6 +43,17 @@ def _check_unique(report: Report, section: Path, names: Iterable[tuple[Path, obj
         if known is not path:
             line = report.line(known)
             report.add(path, f"{name!r} is already used" + (f" on line {line}" if line else ""), "names are unique")
+
+
+def _check_tokens(report: Report, checks: list[tuple[int, dict[str, Any]]]) -> None:
+    """What is told by one token must be about one check."""
+    first: dict[str, Path] = {}
+    for index, one in checks:
+        token, path = one.get("token"), ("checks", index, "token")
+        if one.get("kind") == "heartbeat" and isinstance(token, str) and not report.is_open(path):
+            known = first.setdefault(token, path)
+            if known is not path:
+                report.add(path, f"the token of line {report.line(known)} again", "each check has its own")
 
 
 def _check_regions(report: Report, raw: Mapping[str, Any], checks: list[tuple[int, dict[str, Any]]]) -> None:
@@ -73,6 +85,8 @@ def _check_routes(report: Report, raw: Mapping[str, Any], checks: list[dict[str,
     _check_names(report, ("selfwatch",), _dict(raw.get("selfwatch")), "channels", "channel", channels)
     for number, window in enumerate(_list(raw.get("maintenance"))):
         _check_names(report, ("maintenance", number), _dict(window), "checks", "check", ids)
+    for number, objective in enumerate(_list(raw.get("slos"))):
+        _check_names(report, ("slos", number), _dict(objective), "checks", "check", ids)
 
 
 def _check_status_pages(report: Report, raw: Mapping[str, Any], checks: list[dict[str, Any]]) -> None:

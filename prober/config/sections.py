@@ -7,10 +7,10 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, Field, SerializeAsAny, field_validator
 
-from prober.config.alerts import Grouping, Maintenance, Names, Route
+from prober.config.alerts import Grouping, Maintenance, Names, Objective, Route
 from prober.config.stack import Alertmanager, Prometheus, Rules, checked_rules
 from prober.config.web import Web, checked_url
-from prober.model import AlertPolicy, Check, Duration, Identifier, Severity, Strict
+from prober.model import AlertPolicy, Check, Duration, Identifier, Severity, Slo, Strict
 from prober.notify import Channel
 from prober.notify._posting import WebUrl
 from prober.probes import KINDS
@@ -18,6 +18,8 @@ from prober.probes.browser.spec import BrowserSettings
 from prober.secret import Secret
 from prober.sinks import SinkSpec
 
+UNCAPPED = ("browser", "heartbeat")
+"""Kinds that have slots instead, or that nobody runs."""
 CAPS = {"http": 500, "tcp": 500, "dns": 500, "icmp": 500, "grpc": 500, "api": 4, "pytest": 1}
 
 
@@ -47,6 +49,8 @@ class Defaults(Strict):
     """Words to select checks by, for checks that have none of their own."""
     runbook: str | None = None
     """A link to what to do."""
+    slo: Slo | None = None
+    """What share of runs must succeed, for checks that none of ``slos`` selects; not for those with a schedule."""
 
 
 def _checked_database(url: Secret) -> Secret:
@@ -162,6 +166,8 @@ class Config(Strict):
     """What is tested; see the kinds of checks."""
     maintenance: Annotated[tuple[Maintenance, ...], Field(strict=False)] = ()
     """When nothing is told of some checks."""
+    slos: Annotated[tuple[Objective, ...], Field(strict=False)] = ()
+    """What share of runs must succeed, by check and tag, for checks that do not say so themselves."""
     grouping: Grouping | None = None
     """How what goes down together is told together; each by itself when missing."""
     channels: dict[Identifier, SerializeAsAny[Channel]] = {}
@@ -200,8 +206,8 @@ class Config(Strict):
     @classmethod
     def _kinds_are_known(cls, caps: dict[str, int]) -> dict[str, int]:
         for name in caps:
-            if name == "browser" or name not in KINDS:
-                kinds = ", ".join(kind for kind in KINDS if kind != "browser")
+            if name in UNCAPPED or name not in KINDS:
+                kinds = ", ".join(kind for kind in KINDS if kind not in UNCAPPED)
                 raise ValueError(f"expected kinds of checks ({kinds}), not {name}")
         return caps
 

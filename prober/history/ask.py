@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from prober.clock import Clock, SystemClock
 from prober.history.budget import BURNS, budget_of
@@ -25,10 +26,15 @@ KEPT_S = 900.0
 """For so long what was found of past days and hours is taken for true: what comes late is seen by then."""
 KEPT_CHECKS = 2_000
 """Of so many at most; 500 take some 15 MB."""
+FEW, ANSWERS, ANSWER_S = 20, 16, 4.0
 LATE_S = 600.0
 """What is younger is not kept: it still changes."""
 FINE_S = 90 * DAY_S
+LONG_S = 40 * DAY_S
+"""Of a longer time latency is told by day: to merge every five minutes of it would be waited for."""
 LONGEST_PAGE = 1_000
+
+Answer = TypeVar("Answer")
 
 
 class History:
@@ -51,6 +57,7 @@ class History:
         self._fine_s = fine_s
         clock = clock or SystemClock()
         self._days: Kept[tuple[Day, ...]] = Kept(clock, KEPT_CHECKS, KEPT_S)
+        self._answers: Kept[Any] = Kept(clock, ANSWERS, ANSWER_S)
         self._lines: Kept[dict[int, Bucket]] = Kept(clock, KEPT_CHECKS, KEPT_S)
 
     def regions(self, check_id: str) -> tuple[str, ...]:
@@ -72,6 +79,9 @@ class History:
 
     def days(self, check_ids: Sequence[str], region: str, count: int) -> Mapping[str, tuple[Day, ...]]:
         """The latest ``count`` days of each check, oldest first, today the last."""
+        return self._shared(self._many_days, tuple(check_ids), region, count)
+
+    def _many_days(self, check_ids: Sequence[str], region: str, count: int) -> Mapping[str, tuple[Day, ...]]:
         with self._store.past() as past:
             today = int(past.now // DAY_S)
             first = today - count + 1
@@ -106,7 +116,7 @@ class History:
     def latency(self, check_id: str, region: str, since: float, until: float, points: int) -> tuple[Bucket, ...]:
         """At most ``points`` buckets of one width, oldest first; with those that have no runs."""
         with self._store.past() as past:
-            least = DAY_S if since < past.now - self._fine_s() else 0.0
+            least = DAY_S if since < past.now - self._fine_s() or until - since > LONG_S else 0.0
             width = width_of(since, until, points, least)
             return self._buckets(past, [check_id], region, since, until, width, phases=True)[check_id]
 
@@ -114,8 +124,14 @@ class History:
         self, check_ids: Sequence[str], since: float, until: float, points: int
     ) -> Mapping[str, tuple[Bucket, ...]]:
         """The same for many checks at once, over all regions, without phases."""
+        width = width_of(since, until, points)
+        edges = (since // width * width, math.ceil(until / width) * width)
+        return self._shared(self._many_lines, tuple(check_ids), *edges, width)
+
+    def _many_lines(
+        self, check_ids: Sequence[str], since: float, until: float, width: int
+    ) -> Mapping[str, tuple[Bucket, ...]]:
         with self._store.past() as past:
-            width = width_of(since, until, points)
             return self._buckets(past, check_ids, "", since, until, width, phases=False)
 
     def _buckets(
@@ -211,6 +227,16 @@ class History:
         return budget_of(check.slo, window, runs, now)
 
     # What all of them need.
+
+    def _shared(
+        self, ask: Callable[..., Mapping[str, Answer]], check_ids: tuple[str, ...], *rest: Any
+    ) -> Mapping[str, Answer]:
+        """What is asked of many checks is asked by everybody who looks at all of them: once for all, for a moment."""
+        if len(check_ids) <= FEW:
+            return ask(check_ids, *rest)
+        key = (ask.__name__, check_ids, *rest)
+        found: Mapping[str, Answer] | None = self._answers.get(key)
+        return self._answers.keep(key, ask(check_ids, *rest)) if found is None else found
 
     def _uptime(self, past: Past, check_id: str, region: str, since: float, until: float) -> Uptime:
         scene = self._scene(past, [check_id], since, until)

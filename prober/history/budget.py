@@ -1,27 +1,25 @@
 """What an objective leaves to fail. Pure.
 
-The budget is the time that may be down: of the time of which anything is known in the window, the share that the
-objective leaves. Burn is told by runs, since they say at once what transitions say after several of them.
+The budget is of runs, as the objective is, and as the alerts on it count: a check that fails now and then is never down
+for long, and uses it up all the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from prober.history.words import GOOD, Budget, Stretch, Uptime
+from prober.history.words import Budget, Uptime
 from prober.model.checks import Slo
+from prober.model.slo import WINDOWS
 
-HOUR_S = 3_600.0
-BURNS: Mapping[str, float] = {"1h": HOUR_S, "6h": 6 * HOUR_S, "1d": 24 * HOUR_S, "3d": 72 * HOUR_S}
+BURNS = {name: WINDOWS[name] for name in ("1h", "6h", "1d", "3d")}
 FORECAST = "6h"
 
 
 def budget_of(slo: Slo, window: Uptime, runs: Mapping[str, tuple[int, int]], now: float) -> Budget:
     """The budget of ``slo`` over ``window``; ``runs`` are those of each of ``BURNS``, and the good ones of them."""
     allowed = 1.0 - slo.objective / 100.0
-    down_s = window.seconds.get(Stretch.DOWN, 0.0)
-    known_s = down_s + sum(window.seconds.get(state, 0.0) for state in GOOD)
-    left = 1.0 - down_s / (allowed * known_s) if known_s > 0 else None
+    left = 1.0 - (window.runs - window.good) / window.runs / allowed if window.runs else None
     burn = {name: (number - good) / number / allowed for name, (number, good) in runs.items() if number}
     return Budget(slo.objective, slo.window, left, burn, _gone_at(slo, left, burn.get(FORECAST, 0.0), now))
 

@@ -37,7 +37,7 @@ def counts(
             runs, good = found[check_id]
             found[check_id] = (runs + tally.runs, good + tally.good)
     if first < last:
-        for check_id, tally in _fresh_days(fresh, check_ids, region, first, last):
+        for check_id, tally in _fresh_days(fresh, region, first, last):
             runs, good = found[check_id]
             found[check_id] = (runs + tally.runs, good + tally.good)
     return found
@@ -118,7 +118,7 @@ def _slots(
             for slot, tally in unpack(row.payload).items():
                 if first <= row.hour * SLOTS + slot <= last:
                     yield row.check_id, row.hour * HOUR_S + slot * SLOT_S, tally
-    for check_id, share in _shares(fresh, check_ids, region):
+    for check_id, share in _shares(fresh, region):
         for slot, tally in share.slots.items():
             if first <= slot <= last:
                 yield check_id, slot * SLOT_S, tally
@@ -131,24 +131,18 @@ def _days(
     for row in past.days(check_ids, first, last, packed=True):
         if region in ("", row.region):
             yield row.check_id, row.day * DAY_S, unpack(row.payload)[0]
-    for check_id, share in _shares(fresh, check_ids, region):
+    for check_id, share in _shares(fresh, region):
         for day, tally in share.days.items():
             if first <= day <= last:
                 yield check_id, day * DAY_S, tally
 
 
-def _fresh_days(
-    fresh: Mapping[Key, Share], check_ids: Collection[str], region: str, first: int, last: int
-) -> Iterator[tuple[str, Tally]]:
-    for check_id, share in _shares(fresh, check_ids, region):
+def _fresh_days(fresh: Mapping[Key, Share], region: str, first: int, last: int) -> Iterator[tuple[str, Tally]]:
+    for check_id, share in _shares(fresh, region):
         for day, tally in share.days.items():
             if first <= day < last:
                 yield check_id, tally
 
 
-def _shares(fresh: Mapping[Key, Share], check_ids: Collection[str], region: str) -> Iterable[tuple[str, Share]]:
-    return (
-        (check_id, share)
-        for (check_id, where), share in fresh.items()
-        if check_id in check_ids and region in ("", where)
-    )
+def _shares(fresh: Mapping[Key, Share], region: str) -> Iterable[tuple[str, Share]]:
+    return ((check_id, share) for (check_id, where), share in fresh.items() if region in ("", where))

@@ -36,7 +36,7 @@ def timeline(past: Past, incident: Incident, tags: Collection[str]) -> tuple[Eve
         *_changes(past, incident, until),
         *_notices(past, incident),
         *_hushes(past, incident, tags, until),
-        *(Event(note.at, "note", _line(note.author, note.text)) for note in past.notes(incident.id)),
+        *(Event(note.at, "note", f"{note.author}: {note.text}") for note in past.notes(incident.id)),
     ]
     return tuple(sorted(events, key=lambda event: event.at))
 

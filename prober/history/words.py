@@ -144,7 +144,7 @@ class Event:
     kind: str
     """failed, confirmed, opened, told, acked, silenced, note, recovered, closed, ..."""
     text: str
-    """One line for people."""
+    """One line for people; a note has those it was written in."""
     ok: bool = True
     """Whether it went well: a notice that was not delivered did not."""
 

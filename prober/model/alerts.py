@@ -35,6 +35,10 @@ class Condition(StrEnum):
     """Too few regions have looked lately to say anything."""
     SILENT = "silent"
     """A whole region has not been heard of."""
+    BURNS_FAST = "burns_fast"
+    """An objective's budget of failures is being used up within hours or a few days."""
+    BURNS_SLOWLY = "burns_slowly"
+    """The same, before its window is over."""
     PROBER = "prober"
     """The prober itself is in trouble; its subject is ``prober``, never a check."""
 

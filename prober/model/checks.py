@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
@@ -41,12 +41,17 @@ class AlertPolicy(Strict):
 
 
 class Slo(Strict):
-    """What share of runs must succeed; ``prober render prometheus`` alerts on how fast the rest is used up."""
+    """What share of runs must succeed. How fast the rest, the error budget, is used up is an alert, here and in what
+    ``prober render prometheus`` writes."""
 
     objective: Annotated[float, Field(gt=0, lt=100, strict=False)]
     """Percent of runs that are up or degraded, such as 99.9."""
     window: Annotated[Duration, Field(ge=86_400, le=90 * 86_400)] = 30 * 86_400.0
     """The time over which that holds."""
+    min_failures: Annotated[int, Field(ge=1, le=1000)] = 3
+    """Fewer failed runs than this are no alert, however large a share of few runs they are."""
+    alert: bool = True
+    """false: the prober itself only counts and shows it, as where Prometheus alerts on it."""
 
 
 class Severity(StrEnum):
@@ -60,10 +65,13 @@ class Severity(StrEnum):
 class Check(Strict):
     """One configured thing to test; every kind adds its own fields to these."""
 
+    pushed: ClassVar[bool] = False
+    """Whether its results are brought to the prober, so that nothing runs on slots."""
+
     id: Identifier
     """Stable name of the check: history, counters and incidents hang on it. Letters, digits, dot, dash, underscore."""
     kind: str
-    """What the check speaks: http, tcp, dns, icmp, grpc, browser, api or pytest."""
+    """What the check speaks: http, tcp, dns, icmp, grpc, browser, api, pytest or heartbeat."""
     title: str | None = None
     """A name for people; the id is shown where it is missing."""
     interval: Annotated[Duration, Field(ge=0.1, le=30 * 86_400)] = 30.0
@@ -90,13 +98,14 @@ class Check(Strict):
     runbook: str | None = None
     """A link to what to do, carried by alerts."""
     slo: Slo | None = None
-    """What share of runs must succeed, for alerts of Prometheus; not with a ``schedule``."""
+    """What share of runs must succeed; null for no objective where ``slos`` or ``defaults`` have one. Not with a
+    ``schedule``."""
     enabled: bool = True
     """false keeps the check in the file without running it."""
 
     @model_validator(mode="after")
     def _timeout_fits_interval(self) -> Check:
-        if self.schedule is None and self.timeout > self.interval:
+        if self.steady and self.timeout > self.interval:
             raise ValueError(
                 f"timeout {format_duration(self.timeout)} exceeds interval {format_duration(self.interval)}; "
                 "a check never overlaps itself"
@@ -120,6 +129,15 @@ class Check(Strict):
     def target(self) -> str:
         """What is tested, fit to be shown; the ``instance`` label."""
         return self.address_text if self._shown_target is None else self._shown_target
+
+    @property
+    def steady(self) -> bool:
+        """Whether it runs all the time, so that its not running says that something is wrong with the prober."""
+        return self.schedule is None and not self.pushed
+
+    def placed(self, regions: tuple[str, ...]) -> Check:
+        """The check in a configuration that lists ``regions``."""
+        return self
 
     def hide_in_target(self, redact: Callable[[str], str]) -> None:
         """Show the target only as ``redact`` leaves it: a reference may have put a secret into an address."""

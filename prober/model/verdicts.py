@@ -71,6 +71,9 @@ class Reason(StrEnum):
     PAGE_CRASH = "page_crash"
     SCRIPT_ERROR = "script_error"
     DEADLINE = "deadline"
+    # what others push
+    REPORTED = "reported"
+    SILENT = "silent"
     # the prober's own
     NO_BROWSER = "no_browser"
     BROWSER_CRASH = "browser_crash"

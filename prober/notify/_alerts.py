@@ -16,6 +16,8 @@ NAMES = {
     Condition.PARTIAL: "ProberCheckPartlyFailing",
     Condition.UNMONITORED: "ProberCheckNotMonitored",
     Condition.SILENT: "ProberRegionSilent",
+    Condition.BURNS_FAST: "ProberSloBurnsFast",
+    Condition.BURNS_SLOWLY: "ProberSloBurnsSlowly",
     Condition.PROBER: "ProberInTrouble",
 }
 TEXT_CHARS = 1_000

@@ -21,12 +21,19 @@ _SAID = {
     Condition.PARTIAL: ("Failing in some regions", "Still failing in some regions", "Up again in every region"),
     Condition.UNMONITORED: ("Not monitored", "Still not monitored", "Monitored again"),
     Condition.SILENT: ("Region silent", "Region still silent", "Region heard again"),
+    Condition.BURNS_FAST: ("Error budget burns fast", "Error budget still burns fast", "Error budget safe again"),
+    Condition.BURNS_SLOWLY: (
+        "Error budget burns slowly",
+        "Error budget still burns slowly",
+        "Error budget lasting again",
+    ),
     Condition.PROBER: ("Prober in trouble", "Prober still in trouble", "Prober well again"),
 }
+_BAD = (Condition.DOWN, Condition.BURNS_FAST, Condition.PROBER)
 _SLOW = ("Slow", "Still slow", "Fast again")
 _SLOW_REASONS = frozenset({"latency", "budget"})
 _UNWATCHED = "no longer watched"  # how alerting begins the message of an incident that ends with its check
-_SAYS_NO_MORE = re.compile(r"(?:up|well|fast|monitored|heard) again(?: after [\d.a-z]+)?", re.IGNORECASE)
+_SAYS_NO_MORE = re.compile(r"(?:up|well|fast|monitored|heard|safe|lasting) again(?: after [\d.a-z]+)?", re.IGNORECASE)
 
 
 class Tone(StrEnum):
@@ -58,7 +65,7 @@ def tone(notice: Notice) -> Tone:
     """Green when it is over, red when people notice it or nothing watches any more, amber else."""
     if notice.kind is NoticeKind.RESOLVE:
         return Tone.GOOD
-    return Tone.BAD if notice.condition in (Condition.DOWN, Condition.PROBER) else Tone.POOR
+    return Tone.BAD if notice.condition in _BAD else Tone.POOR
 
 
 def headline(notice: Notice) -> str:

@@ -7,7 +7,8 @@ A module named in ``KINDS`` holds ``Spec``, a subclass of ``model.Check``, and o
 - ``async probe(check, ctx) -> Observation``: every other kind; raises ProbeError only. Beside it may stand
   ``start``, a ``Starter``, for the runs that can do without a task;
 - ``open_probe(settings) -> AsyncContextManager[Probe]``: kinds that own something between runs, such as a browser;
-  a ``Pooled`` one where runs wait for slots.
+  a ``Pooled`` one where runs wait for slots;
+- nothing more, where ``Spec.pushed`` says that others bring the results.
 
 Names are looked up lazily: ``prober validate`` imports neither Playwright nor boto3.
 """
@@ -38,6 +39,7 @@ _BUILT_IN = {
     "browser": "prober.probes.browser",
     "api": "prober.probes.api",
     "pytest": "prober.probes.browser.pytests",
+    "heartbeat": "prober.probes.heartbeat",
 }
 KINDS = Shelf("prober.probes", _BUILT_IN)
 

@@ -79,7 +79,7 @@ def heartbeats(config: Config) -> tuple[Alarm, ...]:
         return ()
     found = []
     for region in regions(config):
-        timed = [one for one in config.checks if one.enabled and not one.schedule and _runs_in(one, region)]
+        timed = [one for one in config.checks if one.enabled and one.steady and _runs_in(one, region)]
         if timed:
             found.append(_heartbeat(min(timed, key=lambda one: (one.interval, one.id)), region, spec))
     return tuple(found)
@@ -140,7 +140,7 @@ def _availability(check: Check, region: str, spec: Spec, *, alone: bool) -> Alar
 
 def _cadence(check: Check) -> tuple[int, int, int, Literal["missing", "ignore"]]:
     """Period, M and N: as many whole periods as ``down_after`` runs take, of one more so that one may be late."""
-    if check.schedule or check.interval > DAY_S:
+    if not check.steady or check.interval > DAY_S:
         return 3600, 1, 1, "ignore"  # most hours hold no run, and say nothing
     period_s = max(60, ceil(check.interval / 60) * 60)
     datapoints = max(1, ceil(check.alert.down_after * check.interval / period_s))

@@ -22,6 +22,8 @@ from prober.store.shares import Key, Word
 _results, _transitions = schema.results.c, schema.transitions.c
 FEW = 20
 """Of more checks, what lies between two times is found by its time."""
+MOST_UNROLLED = 20_000
+"""A release that finds months of results rolls them up in minutes; nobody waits for that."""
 _COUNTED = ("check_id", "region", "started_at", "duration_s", "verdict", "runs", "payload")
 
 
@@ -73,10 +75,10 @@ class Past:
         return self._all(select(*columns).where(self._of(table.check_id, check_ids), table.day.between(first, last)))
 
     def unrolled(self, check_ids: Collection[str]) -> Sequence[Row[Any]]:
-        """Results that are in no roll-up yet, as far as they are counted."""
+        """Results that are in no roll-up yet, as far as they are counted; the latest of them where there are many."""
         columns = [_results[name] for name in _COUNTED]
         query = select(*columns).where(_results.seq > self.rolled, self._of(_results.check_id, check_ids))
-        return self._all(query.order_by(_results.seq))
+        return self._all(query.order_by(_results.seq.desc()).limit(MOST_UNROLLED))[::-1]
 
     def coverage(self, check_ids: Collection[str], since: float) -> dict[tuple[str, str, str], Coverage]:
         """By check, region and what may be lacking: when it was not, with the gaps that end after ``since``."""
@@ -124,8 +126,9 @@ class Past:
         if len(check_ids) <= FEW:
             query = query.where(self._of(_transitions.check_id, check_ids))
         found: dict[Key, list[Transition]] = {}
+        wanted = frozenset(check_ids)
         for row in self._all(query.order_by(_transitions.seq)):
-            if row.check_id in check_ids:
+            if row.check_id in wanted:
                 found.setdefault((row.check_id, row.region), []).append(codec.transition(row))
         return found
 
@@ -135,6 +138,14 @@ class Past:
         last = last.group_by(_transitions.check_id, _transitions.region)
         rows = self._all(select(schema.transitions).where(_transitions.seq.in_(last)))
         return {(row.check_id, row.region): [codec.transition(row)] for row in rows}
+
+    def decided_since(self, check_ids: Collection[str]) -> dict[str, float]:
+        """By check: since when regions decide on it together."""
+        if not check_ids:
+            return {}
+        query = select(_transitions.check_id, func.min(_transitions.since).label("since"))
+        query = query.where(self._of(_transitions.check_id, check_ids), _transitions.region == "")
+        return {row.check_id: row.since for row in self._all(query.group_by(_transitions.check_id))}
 
     def hushes(self, since: float, until: float) -> tuple[Hush, ...]:
         """Those that were on at some time between, the first to begin first."""

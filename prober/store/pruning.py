@@ -68,8 +68,10 @@ class Pruning(Database):
         """Of results: not the latest, whose number would be given again, and what is rolled up, where anything is."""
         latest = select(func.max(_results.seq)).scalar_subquery()
         with self._reading() as connection:
-            rolled = Mark.read(self._meta(connection, ROLLED_UP)).seq
-        return and_(_results.seq < latest, _results.seq <= rolled) if rolled else _results.seq < latest
+            written = self._meta(connection, ROLLED_UP)
+        if written is None:
+            return _results.seq < latest
+        return and_(_results.seq < latest, _results.seq <= Mark.read(written).seq)
 
     def _forget_regions(self) -> int:
         table, states = schema.regions.c, schema.states.c

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, Table, and_, delete, func, select, update
+from sqlalchemy import Column, Connection, Table, and_, delete, func, select, update
 
 from prober.model import Hush, HushKind
 from prober.pace import paced
@@ -59,7 +59,7 @@ class RollUps(Pruning):
             now = float(connection.execute(select(self._now())).scalar_one())
             mark, upto = self._sighted(Mark.read(written), connection, now)
             query = select(*_COLUMNS, _results.payload).where(_results.seq > mark.seq, _results.seq <= upto)
-            rows: Sequence[Row[Any]] = connection.execute(query.order_by(_results.seq).limit(limit)).all()
+            rows: Sequence[Any] = connection.execute(query.order_by(_results.seq).limit(limit)).all()
             past = Past(connection, now, mark.seq)
             fresh_s = freshness(past.words({row.check_id for row in rows}))
             found = shares(paced(rows), fresh_s, _planned(past, rows, covers))

@@ -139,6 +139,30 @@ class StoredResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Count:
+    """How many runs there were that say something of their target, and how many of them failed."""
+
+    runs: int = 0
+    bad: int = 0
+
+    def __add__(self, other: Count) -> Count:
+        return Count(self.runs + other.runs, self.bad + other.bad)
+
+    def __sub__(self, other: Count) -> Count:
+        # What came in between two looks is in the later one only.
+        return Count(max(0, self.runs - other.runs), max(0, self.bad - other.bad))
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """Where a check failed of late, and what was seen last."""
+
+    regions: tuple[str, ...]
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class OutboxRow:
     """A notice for one channel, and how its delivery stands."""
 

@@ -120,7 +120,7 @@ def _spread(first_at: float, last_at: float, number: int) -> Iterator[float]:
 def freshness(words: Mapping[Key, Word]) -> dict[Key, float]:
     """For how long after its end a run still counts as a look, as the regions said last."""
     return {
-        key: word.stale_at - word.heard_at
+        key: round(word.stale_at - word.heard_at, 3)
         for key, word in words.items()
         if word.stale_at is not None and word.heard_at is not None
     }

@@ -9,6 +9,7 @@ from prober.secret import Secret
 from prober.store import sqlite
 from prober.store.announcements import Announcements
 from prober.store.cargo import Moving
+from prober.store.counts import Counting
 from prober.store.database import Place
 from prober.store.decisions import Decisions
 from prober.store.notes import Notes
@@ -21,7 +22,7 @@ from prober.store.subscribers import Subscribers
 SERVERS = ("postgresql://", "postgres://", "postgresql+psycopg://")
 
 
-class Store(Decisions, Outbox, Regions, Moving, RollUps, Remembering, Notes, Announcements, Subscribers):
+class Store(Decisions, Outbox, Regions, Moving, RollUps, Remembering, Counting, Notes, Announcements, Subscribers):
     """The prober's memory. Every method raises StoreFault when the database does not play along."""
 
     def __init__(

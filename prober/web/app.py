@@ -1,4 +1,5 @@
-"""The routes. All of them are read only, so that GET and HEAD are all there is, but the pages behind signed links."""
+"""The routes. All of them are read only, so that GET and HEAD are all there is, but the pages behind signed links and
+what passive checks are told by."""
 
 from __future__ import annotations
 
@@ -26,6 +27,7 @@ from prober.web.errors import on_failure, on_refusal
 from prober.web.formats import OPENMETRICS, wants_openmetrics
 from prober.web.headers import SecurityHeaders
 from prober.web.incidents import incident_page, incident_routes
+from prober.web.ingest import ingest_routes
 from prober.web.pages.board import Board
 from prober.web.pages.check import check_page
 from prober.web.pages.doing import check_action
@@ -61,6 +63,7 @@ def create_app(view: View, access: Access | None = None, *, hsts_s: float = 0.0)
             *api_routes(view),
             *status_routes(view),
             *login_routes(access),
+            *ingest_routes(view.signals),
         ],
         middleware=[
             Middleware(SecurityHeaders, hsts_s=hsts_s),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import socket
 import threading
 from collections.abc import Callable
@@ -13,8 +12,8 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from prober.config.web import is_loopback
-from prober.faults import UserFault
 from prober.web.auth.door import LOOPBACK
+from prober.web.listening import listen
 from prober.web.tls import LOOK_EVERY_S, Certificate
 
 MOST_CONNECTIONS = 256
@@ -31,9 +30,18 @@ class WebServer:
         self._host = host
         self._port = port
         self._tls = tls
+        self._listener: socket.socket | None = None
         self._loopback = False
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
+
+    @classmethod
+    def at(cls, app: ASGIApp, listener: socket.socket, tls: Certificate | None = None) -> WebServer:
+        """One that serves what comes to ``listener``, which somebody else has bound."""
+        host, port, *_ = listener.getsockname()
+        server = cls(app, host, port, tls)
+        server._listener = listener
+        return server
 
     @property
     def port(self) -> int:
@@ -47,7 +55,7 @@ class WebServer:
 
     def start(self) -> None:
         """Listen and serve. Raises UserFault when the address cannot be had."""
-        listener = _listen(self._host, self._port)
+        listener = self._listener or listen(self._host, self._port)
         address, self._port, *_ = listener.getsockname()
         self._loopback = is_loopback(address)
         serving = threading.Event()
@@ -137,18 +145,3 @@ def _config(app: ASGIApp, tls: Certificate | None) -> uvicorn.Config:
         callback_notify=refresh if tls else None,
         timeout_notify=LOOK_EVERY_S,
     )
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    place = f"{f'[{host}]' if ':' in host else host}:{port}"
-    if not 0 <= port <= 65_535:  # the resolver would take it modulo 65,536
-        raise UserFault(f"cannot listen on {place}: ports go from 0 to 65535")
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, _, _, _, address = found[0]
-        return socket.create_server(address, family=family, backlog=128)
-    except UnicodeError:
-        raise UserFault(f"cannot listen on {place}: that is no host name") from None
-    except OSError as error:
-        code = errno.errorcode.get(error.errno or 0, str(error.errno))
-        raise UserFault(f"cannot listen on {place}: {error.strerror} ({code})") from error

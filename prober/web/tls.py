@@ -6,6 +6,7 @@ import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from prober.config.web import WebTls
 from prober.faults import UserFault
 from prober.log import Log
 
@@ -29,6 +30,12 @@ class Certificate:
         """Raises UserFault where the files are no certificate and its key."""
         self._stamp = self._look()
         self.context = self._load()
+
+    @classmethod
+    def of(cls, tls: WebTls, base: Path) -> Certificate:
+        """The one of a configuration in ``base``. Raises UserFault."""
+        authority = base / tls.client_ca_file if tls.client_ca_file else None
+        return cls(base / tls.cert_file, base / tls.key_file, authority)
 
     def refresh(self) -> bool:
         """Take up files that have changed, and say whether that was done. Wrong ones are logged, once."""

@@ -169,6 +169,27 @@ class Actions(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """The answer to a signal: 200 once it is written down."""
+
+    status: int
+    line: str
+    retry_after_s: int | None = None
+
+
+class Signals(Protocol):
+    """Where passive checks are told how they are. Called from the web's thread, and answered from the main loop."""
+
+    def ping(self, token: str, action: str, rid: str, body: bytes) -> Future[Told]:
+        """``action`` is empty for a success, ``start``, ``fail`` or an exit code."""
+        ...
+
+    def webhook(self, source: str, token: str | None, document: object) -> Future[Told]:
+        """What a system's webhook brought, for the check of ``token``, or for all that it fits."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """Everything the web reads. The functions are called from the web's thread and must not block."""
 
@@ -205,3 +226,5 @@ class View:
     """The prober's own health, for its page: figures by section."""
     masked: Callable[[str], str] = str
     """A text without the secrets of the configuration."""
+    signals: Signals | None = None
+    """Where passive checks are told; None where none are configured to be."""

@@ -62,7 +62,7 @@ def test_silences_and_acknowledgements_are_heeded_by_a_running_prober(
         def page() -> str:
             return httpx.get(f"{url}/", trust_env=False).text
 
-        until(lambda: page().count('class="state up"') == 2, 30)
+        until(lambda: page().count('class="r up"') == 2, 30)
 
         # A silence keeps one of two outages quiet, and everybody sees why.
         assert prober("silence", "add", "--for", "1h", "--check", "api", "--reason", "known", "--by", "Ada").code == 0

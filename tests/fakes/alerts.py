@@ -131,7 +131,15 @@ UPDATE = replace(
     members=(("events-api", "The events", "status 503"), ("login", "login", "")),
     note="The shared database is away: this is one region's own view.",
 )
-EVERY_KIND = (TRIGGER, UPDATE, REMINDER, RESOLVE)
+BURNS = replace(
+    TRIGGER,
+    id="5f2b-burns-1",
+    condition=Condition.BURNS_FAST,
+    message="50 times as fast as allowed: 3 of 60 runs failed in 1h; 41% of the budget of 30d is left",
+    failures=0,
+    expected=(),
+)
+EVERY_KIND = (TRIGGER, UPDATE, REMINDER, RESOLVE, BURNS)
 SLOW = replace(TRIGGER, condition=Condition.DEGRADED, reason="latency", severity="warning", message="2.1s of 1s")
 
 HOSTILE_TEXT = (

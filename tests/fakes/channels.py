@@ -14,7 +14,7 @@ import pytest
 from fakes.alerts import TRIGGER
 from prober.clock import Clock, MovedClock
 from prober.faults import DeliveryFault
-from prober.model import Notice
+from prober.model import Condition, Notice
 from prober.notify import CHANNELS, Notifier, Receipt
 
 CLOCK = MovedClock()
@@ -85,4 +85,9 @@ def fault(sender: Notifier, notice: Notice = TRIGGER, earlier: str = "") -> Deli
 
 
 def golden(kind: str, notice: Notice) -> Any:
-    return json.loads((GOLDEN / f"{kind}-{notice.kind.value}.json").read_text())
+    return json.loads((GOLDEN / f"{kind}-{named(notice)}.json").read_text())
+
+
+def named(notice: Notice) -> str:
+    """What it is called in golden files: by its kind, and by its condition where that is another than down."""
+    return notice.kind.value if notice.condition is Condition.DOWN else notice.condition.value

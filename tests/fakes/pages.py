@@ -17,6 +17,7 @@ from prober.model import Condition, Incident, Reason
 from prober.sinks.prometheus import Exposition
 from prober.store import Store
 from prober.web import Health, Row, View, WebServer, create_app
+from prober.web.auth import Access
 from prober.web.status import Offer
 
 KEY = b"k" * 32
@@ -73,6 +74,7 @@ class World:
             checks=lambda: self.loaded.config.checks,
             windows=lambda: self.loaded.config.maintenance,
             key=lambda: self.key,
+            retention_s=lambda: self.loaded.config.store.retention,
             wake=self.wake,
         )
 
@@ -126,13 +128,13 @@ def found(check_id: str, opened_at: float, closed_at: float | None = None, **cha
 
 
 class served:  # noqa: N801 - reads as what it is
-    """The whole application on a port of loopback."""
+    """The whole application, and a client of it."""
 
-    def __init__(self, world: World, *before: Middleware) -> None:
-        """``before`` stands where the door would."""
-        app = create_app(world.view())
-        app.user_middleware += before
-        self._server = WebServer(app, "127.0.0.1", 0)
+    def __init__(self, world: World, *behind: Middleware, host: str = "127.0.0.1") -> None:
+        """``behind`` stands behind the door; on loopback that lets everybody do everything."""
+        app = create_app(world.view(), Access(world.loaded.config.web, world.clock))
+        app.user_middleware += behind
+        self._server = WebServer(app, host, 0)
 
     def __enter__(self) -> httpx.Client:
         self._server.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,8 @@ class Past:
     p95_s: float | None = 0.25
     away: bool = False
     asked: int = 0
+    gate: threading.Event | None = None
+    """Answers wait until it is set."""
 
     def was(self, check_id: str, state: Stretch, start: float, end: float) -> None:
         """Have it been like that."""
@@ -81,6 +84,8 @@ class Past:
 
     def _ask(self) -> None:
         self.asked += 1
+        if self.gate is not None:
+            self.gate.wait(10)
         if self.away:
             raise Retryable("the store is away")
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from fakes.alerts import EVERY_KIND, HOSTILE, REMINDER, RESOLVE, TRIGGER
 from fakes.authority import Authority
-from fakes.channels import GOLDEN, open_sender
+from fakes.channels import GOLDEN, named, open_sender
 from fakes.mail import Mailbox, mail_server
 from pydantic import ValidationError
 
@@ -57,7 +57,7 @@ def refusal(mailbox: Mailbox, **more: Any) -> DeliveryFault:
 
 @pytest.mark.parametrize("notice", EVERY_KIND, ids=lambda notice: notice.kind.value)
 def test_an_email_is_what_its_golden_file_says(notice: Notice) -> None:
-    golden = GOLDEN / f"email-{notice.kind.value}.eml"
+    golden = GOLDEN / f"email-{named(notice)}.eml"
     assert email_of(notice, FROM, TO).as_bytes() == golden.read_bytes()
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from fakes.alerts import AT, REMINDER, RESOLVE, SLOW, TRIGGER, UPDATE
+from fakes.alerts import AT, BURNS, REMINDER, RESOLVE, SLOW, TRIGGER, UPDATE
 
 from prober.model import Condition, Notice, NoticeKind
 from prober.notify._plain import plain_text
@@ -29,6 +29,14 @@ PROBER = replace(TRIGGER, condition=Condition.PROBER, check_id="prober", title="
         (replace(RESOLVE, condition=Condition.PARTIAL), "Up again in every region after 5m: The storefront"),
         (replace(TRIGGER, condition=Condition.UNMONITORED), "Not monitored: The storefront"),
         (replace(REMINDER, condition=Condition.UNMONITORED), "Still not monitored for 2h: The storefront"),
+        (BURNS, "Error budget burns fast: The storefront"),
+        (
+            replace(BURNS, kind=NoticeKind.REMINDER, at=AT + 7_200),
+            "Error budget still burns fast for 2h: The storefront",
+        ),
+        (replace(RESOLVE, condition=Condition.BURNS_FAST), "Error budget safe again after 5m: The storefront"),
+        (replace(BURNS, condition=Condition.BURNS_SLOWLY), "Error budget burns slowly: The storefront"),
+        (replace(RESOLVE, condition=Condition.BURNS_SLOWLY), "Error budget lasting again after 5m: The storefront"),
         (SILENT, "Region silent: eu-west-1"),
         (replace(SILENT, kind=NoticeKind.RESOLVE), "Region heard again after 1m: eu-west-1"),
         (PROBER, "Prober in trouble"),
@@ -64,7 +72,8 @@ def test_a_time_is_told_to_the_precision_people_speak_in(seconds: float, words: 
 
 
 def test_red_is_for_what_people_notice_and_green_for_what_is_over() -> None:
-    assert [tone(one) for one in (TRIGGER, PROBER, SLOW, SILENT, RESOLVE)] == [
+    assert [tone(one) for one in (TRIGGER, BURNS, PROBER, SLOW, SILENT, RESOLVE)] == [
+        Tone.BAD,
         Tone.BAD,
         Tone.BAD,
         Tone.POOR,
@@ -76,6 +85,7 @@ def test_red_is_for_what_people_notice_and_green_for_what_is_over() -> None:
 
 def test_nothing_is_said_twice() -> None:
     assert seen(RESOLVE) == ""
+    assert seen(replace(RESOLVE, condition=Condition.BURNS_FAST, message="safe again after 5m")) == ""
     assert summary(RESOLVE) == headline(RESOLVE)
     assert unmet(TRIGGER) == ["body contains: expected Tickets, saw <html>down & out</html>"]
     assert "Check" not in [fact.label for fact in facts(replace(TRIGGER, title=TRIGGER.check_id))]

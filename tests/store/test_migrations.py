@@ -24,6 +24,7 @@ from prober.store import Scope, Store, StoreFault, schema
 from prober.store.migrations import HEAD
 
 SHOP = Scope(frozenset({"shop"}))
+LATER = f"{schema.VERSION + 1:04d}"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -119,7 +120,7 @@ def test_a_store_that_this_prober_cannot_use_any_more_is_left_alone(place: Path 
     with closing(Store(place)) as store, store._writing() as connection:
         connection.execute(text("UPDATE meta SET value = '99' WHERE key = 'schema_version'"))
     for _ in range(2):
-        with pytest.raises(UserFault, match=r"newer prober \(schema 99, this one knows 2\)"):
+        with pytest.raises(UserFault, match=rf"newer prober \(schema 99, this one knows {schema.VERSION}\)"):
             Store(place)
     with closing(Store(place, wait=False)) as store, pytest.raises(StoreFault, match="newer prober"):
         store.states()
@@ -127,13 +128,13 @@ def test_a_store_that_this_prober_cannot_use_any_more_is_left_alone(place: Path 
 
 def test_a_store_of_a_later_release_that_this_prober_can_use_is_used(place: Path | str) -> None:
     with closing(Store(place)) as store, store._writing() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
+        connection.execute(text(f"UPDATE alembic_version SET version_num = '{LATER}'"))
         connection.execute(text("UPDATE meta SET value = '2' WHERE key = 'schema_version'"))
     with closing(Store(place)) as store:
         store.commit(batch(states=(state(),)))
         assert store.states() == (state(),)
         with store._reading() as connection:
-            assert version(connection) == "0003"
+            assert version(connection) == LATER
 
 
 def test_three_probers_that_start_at_once_on_an_empty_database_all_come_up(server: Postgres) -> None:

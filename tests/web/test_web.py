@@ -18,7 +18,7 @@ import httpx
 import pytest
 from fakes.remote_write import prometheus
 from fakes.results import Target, http_result
-from fakes.site import Doorman
+from fakes.site import admitted
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
@@ -67,7 +67,7 @@ def shown() -> Shown:
 
 @pytest.fixture
 def server(shown: Shown) -> Iterator[WebServer]:
-    server = WebServer(Doorman(create_app(shown.view())), "127.0.0.1", 0)
+    server = WebServer(admitted(create_app(shown.view())), "127.0.0.1", 0)
     server.start()
     yield server
     server.stop(5.0)

@@ -6,7 +6,6 @@ with that descriptor as its line to the prober. It ends with the prober, and its
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import signal
@@ -15,6 +14,7 @@ import sys
 from importlib import import_module
 
 from prober.app.logs import configure_logs
+from prober.app.running.forks import die_with_parent
 from prober.app.running.worker import work
 from prober.engine import APART
 from prober.faults import describe
@@ -26,7 +26,7 @@ _log = Log(__name__)
 
 
 def main() -> None:
-    _die_with_parent()
+    die_with_parent()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # so that nobody has to wait for those that end
@@ -57,18 +57,13 @@ def _become_engine(line: int) -> None:
     """Never returns."""
     status = 1
     try:
-        _die_with_parent()
+        die_with_parent()
         work(socket.socket(fileno=line))
         status = 0
     finally:
         if (error := sys.exception()) is not None:
             _log.error("an engine process broke off", exc_info=error)
         os._exit(status)
-
-
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG, prctl(2)
 
 
 if __name__ == "__main__":

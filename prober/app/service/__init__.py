@@ -14,12 +14,14 @@ from prober.app.actions import StoreActions
 from prober.app.alarm import Alarm, notifiers
 from prober.app.asked import AskedRuns
 from prober.app.assemble import open_logs, redactor_for, require_sinks
+from prober.app.passive import Intake, Passive
 from prober.app.running import Runner, Workload
+from prober.app.running.forks import open_environment
 from prober.app.running.here import Here
 from prober.app.running.spread import Spread
 from prober.app.service.elsewhere import Elsewhere
 from prober.app.service.flow import Flow
-from prober.app.service.front import Front
+from prober.app.service.front import Front, configured_of
 from prober.app.service.front import require as require_front
 from prober.app.service.on_demand import OnDemand, open_on_demand
 from prober.app.service.outlets import FLUSH_S, Outlets
@@ -29,11 +31,12 @@ from prober.app.targets import Place
 from prober.app.telemetry import Reloads, SelfMetrics
 from prober.app.troubles import Troubles
 from prober.app.upkeep import keep_tidy
+from prober.app.webside import Configured
 from prober.clock import Clock
 from prober.config import Config, Loaded
 from prober.history import History
 from prober.log import Log
-from prober.model import Check, Result
+from prober.model import Check, Result, Verdict
 from prober.selfwatch import Egress, Heartbeat
 from prober.sinks.prometheus import Exposition
 
@@ -96,11 +99,15 @@ class Service:
             lambda: self._alarm,
             lambda: self._egress,
             self._outlets,
-            lambda check_id, undecided: self._runner.set_undecided(check_id, undecided),
+            self._on_state,
             self._on_result,
             lambda check_id, run_id, why: self._asked.lose(check_id, run_id, why),
         )
         self._asked = AskedRuns(lambda: self._runner, lambda: self._flow.known)
+        self.passive = Passive(
+            self.place, self.clock, lambda check, result: self._flow.take(check, result, _nobody), self._flow.show
+        )
+        self.intake = Intake(self.passive)
         self._alarm = Alarm(self.place, self.clock, troubles, self._flow.hand_over_state, letter_senders)
         self._alarm.open(loaded)
         self._ending.callback(self._alarm.shut)
@@ -117,18 +124,20 @@ class Service:
             lambda: self._loaded,
             Elsewhere(self._alarm, self.clock),
             self._history(),
-            StoreActions(self._alarm, self._asked, lambda: self._loaded.config),
+            StoreActions(self._alarm, self._asked, lambda: self._loaded.config, self.intake.ingest),
             lambda: redactor_for(self._loaded),
         )
         view = self._sight.view(self._metrics())
-        view = replace(view, status=offer_of(loaded, lambda: self._loaded, self._alarm))
+        view = replace(view, signals=self.intake, status=offer_of(loaded, lambda: self._loaded, self._alarm))
         self._herald = herald_of(view.status, view.history, self.clock)
         self._on_demand = await self._open_on_demand(loaded)
         if self._on_demand is not None:
             view = replace(view, probe=self._on_demand.ask)
-        self._front = Front.open(loaded, view, host, port, self.clock)
-        self._front.start()
-        self._ending.callback(self._front.server.stop, FLUSH_S)
+        self._front = Front.open(
+            loaded, view, host, port, self._configured, open_environment(self.environ, loaded.secrets)
+        )
+        await self._front.start()
+        self._ending.push_async_callback(self._front.serving.stop, FLUSH_S)
         self._ending.callback(self._asked.close)  # before the web's end, which waits for answers that this loop gives
         if self._on_demand is not None:
             self._ending.push_async_callback(self._on_demand.close)
@@ -138,12 +147,14 @@ class Service:
         self._ending.callback(lambda: self._calendar.shutdown(wait=False))
         self._adopt(loaded)
         self._alarm.start(config)
+        self.passive.begin(self._alarm.own, self._alarm.recorder.states)
         put_in_place()
 
     async def watch(self) -> None:
         """Take slots and watch the loop until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._runner.serve())
+            group.create_task(self.passive.serve())
             group.create_task(self._watch_egress())
             group.create_task(self._watch_alarm())
             if self._herald is not None:
@@ -194,6 +205,7 @@ class Service:
         """Take no more slots, let runs end, flush every queue, close everything."""
         if self._started:
             await self._runner.stop(GRACE_S)
+            await self.passive.close()
             await self._flow.close()
             if self._heartbeat_task:
                 self._heartbeat_task.cancel()
@@ -219,6 +231,17 @@ class Service:
             await asyncio.sleep(HERALD_LOOK_S)
             await asyncio.to_thread(herald.look)
 
+    def _on_state(self, check_id: str, undecided: bool) -> None:
+        """A state was committed."""
+        self._runner.set_undecided(check_id, undecided)
+        self.passive.settled(check_id, self._flow.states[check_id])
+
+    def _on_result(self, result: Result) -> None:
+        if result.check.pushed and result.verdict is Verdict.UNKNOWN:
+            self.passive.doubted(result.check.id)
+        self._asked.take(result)
+        self.on_result(result)
+
     # What a configuration makes of it.
 
     def _open_runner(self, loaded: Loaded) -> Runner:
@@ -234,13 +257,9 @@ class Service:
         opened = open_on_demand(path, loaded, self.region, self.clock, self.environ)
         return await self._ending.enter_async_context(opened)
 
-    def _on_result(self, result: Result) -> None:
-        self._asked.take(result)
-        self.on_result(result)
-
     def _work(self, loaded: Loaded) -> Workload:
         """What runs here; of the regions' slots, which interleave, this one's."""
-        checks = tuple(check for check in loaded.config.checks if self.place.runs(check))
+        checks = tuple(check for check in loaded.config.checks if self.place.runs(check) and not check.pushed)
         regions = loaded.config.regions or (self.region,)
         return Workload(loaded, checks, regions.index(self.region), len(regions))
 
@@ -249,6 +268,8 @@ class Service:
         self._loaded = loaded
         self.checks = tuple(check for check in loaded.config.checks if self.place.runs(check))
         self._flow.adopt(self.checks)
+        self.passive.adopt(self.checks)
+        self.intake.adopt(loaded.config.checks, loaded.secrets)
         self._outlets.adopt(loaded)
         self._adopt_heartbeat(loaded.config)
 
@@ -260,10 +281,13 @@ class Service:
             self._heartbeat = Heartbeat(config.heartbeat.url, config.heartbeat.every, lambda: self._sight.healthy().ok)
             self._heartbeat_task = asyncio.create_task(self._heartbeat.beat(), name="heartbeat")
 
+    def _configured(self) -> Configured:
+        return configured_of(self._loaded, frozenset(check.id for check in self.checks))
+
     def _history(self) -> History:
         """The past, as the store has it: not the spare, which knows of none."""
         return History(
-            self._alarm.store,
+            self._alarm.past,
             lambda: self._loaded.config.checks,
             windows=lambda: self._loaded.config.maintenance,
             fine_s=lambda: self._loaded.config.store.history,
@@ -280,3 +304,7 @@ class Service:
             lambda: self._heartbeat,
             lambda: self._outlets.archive.uploads,
         )
+
+
+def _nobody() -> None:
+    """Nothing waits for the end of a run that others made."""

@@ -66,6 +66,12 @@ class Flow:
         else:
             self._settle(check, result, ended)
 
+    def show(self, result: Result) -> None:
+        """Show what an earlier process took, which is recorded already."""
+        if result.check.id in self.known:
+            self.latest[result.check.id] = result
+            self.exposition.offer(result)
+
     def count_missed(self, check_id: str, n: int) -> None:
         self.exposition.count_missed(check_id, n)
 

@@ -8,9 +8,10 @@ born at their first failure, of which ``increase`` knows nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from prober.model import Check, Severity, Slo
+from prober.model import Check, Condition, Severity, Slo
+from prober.model.slo import FAST, SLOW, WINDOWS, Pair
+from prober.notify._alerts import NAMES
 from prober.render.prometheus.parts import (
     Alert,
     Part,
@@ -24,37 +25,7 @@ from prober.render.prometheus.parts import (
     these,
 )
 
-LEAST_FAILURES = 3
-HOUR_S = 3_600.0
 STEP_S = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A long window that says it matters, and a short one that says it goes on."""
-
-    long: str
-    long_s: float
-    short: str
-    short_s: float
-    share: float
-    """Of the whole budget, used up within the long window."""
-
-    def factor(self, slo: Slo) -> float:
-        """How many times faster than allowed that is."""
-        return self.share * slo.window / self.long_s
-
-    def fits(self, slo: Slo) -> bool:
-        """Whether it is faster than allowed, and can happen at all."""
-        return self.factor(slo) >= 1 and self.bound(slo) < 1
-
-    def bound(self, slo: Slo) -> float:
-        return self.factor(slo) * (100 - slo.objective) / 100
-
-
-FAST = (Pair("1h", HOUR_S, "5m", HOUR_S / 12, 0.02), Pair("6h", 6 * HOUR_S, "30m", HOUR_S / 2, 0.05))
-SLOW = (Pair("1d", 24 * HOUR_S, "2h", 2 * HOUR_S, 0.1), Pair("3d", 72 * HOUR_S, "6h", 6 * HOUR_S, 0.1))
-WINDOWS = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
 
 
 def rules(checks: Sequence[Check]) -> list[Record | Alert]:
@@ -69,8 +40,9 @@ def rules(checks: Sequence[Check]) -> list[Record | Alert]:
 
 
 def _alerts(checks: Sequence[Check]) -> list[Alert]:
-    fast = [("ProberSloBurnsFast", FAST, *one) for one in grouped(checks, lambda check: check.severity).items()]
-    slow = [("ProberSloBurnsSlowly", SLOW, *one) for one in grouped(checks, at_most_warning).items()]
+    names = NAMES[Condition.BURNS_FAST], NAMES[Condition.BURNS_SLOWLY]
+    fast = [(names[0], FAST, *one) for one in grouped(checks, lambda check: check.severity).items()]
+    slow = [(names[1], SLOW, *one) for one in grouped(checks, at_most_warning).items()]
     made = [(name, severity, _parts(pairs, group)) for name, pairs, severity, group in (*fast, *slow)]
     return [_alert(name, severity, parts) for name, severity, parts in made if parts]
 
@@ -95,7 +67,7 @@ def _expr(pair: Pair, slo: Slo, matcher: str) -> str:
     return (
         f"{_share(pair.long)}{{{matcher}}} > {bound}\n"
         f"and {_share(pair.short)} > {bound}\n"
-        f"and {_failures(pair.long)} >= {LEAST_FAILURES}"
+        f"and {_failures(pair.long)} >= {slo.min_failures}"
     )
 
 

@@ -79,7 +79,7 @@ def _places(config: Config, check: Check) -> tuple[str, ...]:
 
 def _regions(config: Config, checks: Sequence[Check]) -> list[str]:
     """Regions in which something runs all the time; one without a name cannot be missed by it."""
-    steady = [check for check in checks if check.schedule is None]
+    steady = [check for check in checks if check.steady]
     return [region for region in config.regions if any(region in _places(config, check) for check in steady)]
 
 
@@ -165,14 +165,15 @@ def _outage(
 
 
 def _unmonitored(config: Config, checks: Sequence[Check]) -> Alert:
-    steady = [check for check in checks if check.schedule is None]
+    steady = [check for check in checks if check.steady]
     parts = []
     for least, group in grouped(steady, lambda check: enough(check.quorum, len(_places(config, check)))).items():
         expr = f"count by (check) ({INFO}{{{these(group)}}})\nunless {HEARD} >= {least}"
         one = min(group, key=lambda check: _fresh_s(config, check))
         parts.append(Part(expr, _absence(config, one, {"check": one.id}, UNMONITORED_S)))
-    # One with a schedule has not run yet for a long time after a start: only a run that is overdue can be missed.
-    planned = grouped((check for check in checks if check.schedule), lambda check: _fresh_s(config, check))
+    # One with a schedule, or that others report to, has not run yet for a long time after a start: only a run that is
+    # overdue can be missed.
+    planned = grouped((check for check in checks if not check.steady), lambda check: _fresh_s(config, check))
     for fresh_s, group in planned.items():
         expr = f"time() - max by (check) (prober_check_last_run_timestamp_seconds{{{these(group)}}}) > {fresh_s:.15g}"
         parts.append(Part(expr, _absence(config, group[0], {"check": group[0].id}, UNMONITORED_S)))
@@ -184,7 +185,7 @@ def _unmonitored(config: Config, checks: Sequence[Check]) -> Alert:
 def _silent(config: Config, checks: Sequence[Check]) -> Alert:
     expr = f"{REGIONS}\nunless on (region) count by (region) ({VOTE})"
     after_s, region = config.selfwatch.silent_after, _regions(config, checks)[0]
-    here = (check for check in checks if region in _places(config, check) and check.schedule is None)
+    here = (check for check in checks if region in _places(config, check) and check.steady)
     one = min(here, key=lambda check: _fresh_s(config, check))
     return Alert(
         NAMES[Condition.SILENT],

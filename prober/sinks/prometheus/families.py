@@ -87,6 +87,7 @@ PROBE_FAMILIES = (
     Family("probe_grpc_ssl", "Indicates if SSL was used for the connection"),
     Family("probe_grpc_status_code", "Response gRPC status code"),
     Family("probe_grpc_healthcheck_response", "Response HealthCheck response", ("serving_status",)),
+    Family("probe_heartbeat_last_signal_timestamp_seconds", "Time of the last signal in unixtime"),
     Family("probe_browser_step_duration_seconds", "Duration of a journey's step", ("step",)),
     Family("probe_browser_web_vital_lcp_seconds", "Largest Contentful Paint, the step's worst", ("step",)),
     Family("probe_browser_web_vital_fcp_seconds", "First Contentful Paint, the step's worst", ("step",)),

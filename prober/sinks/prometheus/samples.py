@@ -192,12 +192,17 @@ def _add_grpc(lines: Lines, result: Result) -> None:
         lines.add("probe_grpc_healthcheck_response", status == seen, f'serving_status="{status}"')
 
 
+def _add_heartbeat(lines: Lines, result: Result) -> None:
+    lines.add_known("probe_heartbeat_last_signal_timestamp_seconds", result.observation.facts.get("last_signal_at"))
+
+
 _KINDS: Mapping[str, Callable[[Lines, Result], None]] = {
     "http": _add_http,
     "tcp": _add_tcp,
     "dns": _add_dns,
     "icmp": _add_icmp,
     "grpc": _add_grpc,
+    "heartbeat": _add_heartbeat,
 }
 
 

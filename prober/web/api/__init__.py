@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.types import Receive, Send
 from starlette.types import Scope as Connection
 
-from prober.web.api import checks, health, hushes, incidents, markers, runs, signals, uptime
+from prober.web.api import announcements, checks, health, hushes, incidents, markers, runs, signals, uptime
 from prober.web.api.endpoint import AT_ONCE, Endpoint
 from prober.web.api.openapi import openapi
 from prober.web.api.operation import Answer, Call, Operation
@@ -30,6 +30,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *incidents.OPERATIONS,
     *hushes.OPERATIONS,
     *markers.OPERATIONS,
+    *announcements.OPERATIONS,
     *health.OPERATIONS,
 )
 SHORT = "/markers"

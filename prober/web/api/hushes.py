@@ -33,6 +33,8 @@ class HushShown(Shown):
     """Whether it is going on."""
     reason: str
     by: str
+    public: str
+    """What status pages say of it; without it, only when it is and what it concerns."""
 
 
 class Hushes(Shown):
@@ -55,6 +57,8 @@ class HushGiven(Given):
     lasts: Lasting
     """For how long, such as ``30m``."""
     reason: Line | None = None
+    public: Line | None = None
+    """What status pages say of it; without it, only when it is and what it concerns."""
     by: Line | None = None
     """On whose behalf; else who the request comes from."""
 
@@ -86,6 +90,7 @@ def begin_hush(call: Call, body: HushGiven, *, kind: HushKind) -> Answer:
         body.tags,
         body.reason or "",
         call.by(body.by),
+        body.public or "",
     )
     try:
         call.actions.hush(hush)
@@ -113,6 +118,7 @@ def _shown(hush: Hush, now: float) -> HushShown:
         active=hush.starts_at <= now < hush.ends_at,
         reason=hush.reason,
         by=hush.by,
+        public=hush.public,
     )
 
 
@@ -125,18 +131,19 @@ _EXAMPLE: dict[str, Any] = {
     "active": True,
     "reason": "deploy 1.4.2",
     "by": "ci",
+    "public": "",
 }
 _SENT = {"checks": ["storefront"], "lasts": "30m", "reason": "deploy 1.4.2"}
 
 
-def _operations(kind: HushKind, path: str, one: str, several: str) -> tuple[Operation, ...]:
+def _operations(kind: HushKind, path: str, one: str, several: str, meaning: str) -> tuple[Operation, ...]:
     noun = kind.value.capitalize()
     return (
         Operation(
             "GET",
             path,
             f"list{noun}",
-            f"{several} that {'has' if kind is HushKind.MAINTENANCE else 'have'} not ended",
+            several,
             Scope.READ,
             partial(list_hushes, kind=kind),
             Hushes,
@@ -146,7 +153,7 @@ def _operations(kind: HushKind, path: str, one: str, several: str) -> tuple[Oper
             "POST",
             path,
             f"begin{noun}",
-            f"Begin {one}, now or later",
+            f"Begin {one}, now or later: {meaning}",
             Scope.ACK,
             partial(begin_hush, kind=kind),
             HushShown,
@@ -169,11 +176,18 @@ def _operations(kind: HushKind, path: str, one: str, several: str) -> tuple[Oper
 
 
 OPERATIONS = (
-    *_operations(HushKind.SILENCE, "/silences", "a silence: nothing is told, and downtime counts", "Silences"),
+    *_operations(
+        HushKind.SILENCE,
+        "/silences",
+        "a silence",
+        "Silences that have not ended",
+        "nothing is told, and downtime counts",
+    ),
     *_operations(
         HushKind.MAINTENANCE,
         "/maintenance",
-        "maintenance: nothing is told, and no time of it counts",
-        "Planned maintenance, beside what the configuration has,",
+        "maintenance",
+        "Maintenance that has not ended, beside the windows of the configuration",
+        "nothing is told, and none of the time counts",
     ),
 )

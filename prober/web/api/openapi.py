@@ -69,7 +69,7 @@ _PROBLEMS = {
 }
 
 References = Mapping[Any, dict[str, Any]]
-"""By model, and whether it is seen or sent."""
+"""By model and mode."""
 
 
 def _schemas(operations: Iterable[Operation]) -> tuple[dict[str, Any], References]:

@@ -36,11 +36,12 @@ def vouched_for(spec: WebOidc, kept: Mapping[str, Any]) -> Who:
 
 
 def _fits(grant: OidcGrant, kept: Mapping[str, Any]) -> bool:
+    email: str = kept["email"]
     if grant.group is not None:
         return grant.group in kept["groups"]
     if grant.email is not None:
-        return bool(kept["email"]) and kept["email"] == grant.email.lower()
-    return kept["email"].rpartition("@")[2] == (grant.domain or "").lower()
+        return email == grant.email.lower()
+    return email.rpartition("@")[2] == (grant.domain or "").lower()
 
 
 def _name(claims: Mapping[str, Any], email: str | None) -> str:

@@ -20,6 +20,7 @@ Floor = frozenset[Scope] | None
 
 _OPEN = re.compile(
     r"/healthz|/readyz"
+    r"|/ping/.*|/ingest/.*"  # whoever asks there brings a token
     r"|/status|/status/.*"  # public status pages, their badges and feeds
     r"|/prober\.(css|js)|/run\.css|/icon\.svg"  # they hold no data, and open pages need them
     r"|/robots\.txt",

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from prober.history import History, Query
-from prober.model import Condition, Incident
+from prober.history import History, IncidentQuery, Query
+from prober.model import Check, Condition, Hush, Incident
 from prober.store import StoredResult
 from prober.web.auth import Scope, needs, who_asks
 from prober.web.auth.forms import checked_form
@@ -26,6 +25,8 @@ PER_PAGE = 50
 FORM_BYTES = 65_536  # a note in any script, as forms write it
 RUNS = 6
 """So many of the first failing runs are shown, and of the latest."""
+DECIDING = 100
+"""At most so many runs of all regions make an incident."""
 BEFORE_S = 1.0
 LOOKS = {Condition.DOWN: "down", Condition.PROBER: "unknown"}
 """How a condition looks where it is not just degraded."""
@@ -54,20 +55,20 @@ def incident_routes(view: View, pages: Pages) -> Sequence[Route]:
 
 
 def _list(request: Request, view: View, pages: Pages, history: History) -> Response:
-    check_id, now = request.query_params.get("check", ""), view.clock.wall()
-    until = _moment(request.query_params.get("until", ""), now)
-    found = history.incidents(check_id or None, 0.0, until, PER_PAGE + 1)
-    open_ones = [] if until < now else [one for one in view.incidents() if check_id in ("", one.check_id)]
-    known = {one.id for one in open_ones if one.closed_at is None}
+    check_id, before = request.query_params.get("check", ""), _cursor(request.query_params.get("before", ""))
+    query = IncidentQuery(check_id or None, closed=True, before=before, limit=PER_PAGE + 1)
+    closed = history.incident_page(query)
+    open_ones = [one for one in view.incidents() if one.closed_at is None and check_id in ("", one.check_id)]
+    last = closed[PER_PAGE - 1] if len(closed) > PER_PAGE else None
     return pages.page(
         request,
         "incidents/list.html",
         check=check_id,
         checks=sorted({check.id for check in view.checks()} | ({check_id} if check_id else set())),
-        open=sorted((one for one in open_ones if one.id in known), key=lambda one: one.opened_at, reverse=True),
-        closed=[one for one in found[:PER_PAGE] if one.id not in known],
-        first=until >= now,
-        older=repr(found[PER_PAGE].opened_at) if len(found) > PER_PAGE else None,
+        open=sorted(open_ones, key=lambda one: one.opened_at, reverse=True),
+        closed=closed[:PER_PAGE],
+        first=before is None,
+        older=f"{last.opened_at!r}~{last.id}" if last else None,
         looks=_looks,
     )
 
@@ -93,7 +94,7 @@ def _one(
         first=first,
         latest=latest,
         others=[member for member in incident.notice.members if member[0] != incident.check_id],
-        silenced=_silenced(view, incident, now),
+        hushes=_hushed(view, incident, check, now),
         silences={value: words for value, (_, words) in silences(now).items()},
         note_chars=NOTE_CHARS,
         readonly=_readonly(view, request),
@@ -116,19 +117,19 @@ def _failing(history: History, incident: Incident, now: float) -> tuple[Sequence
     since, until = incident.opened_at - BEFORE_S, now if incident.closed_at is None else incident.closed_at
     region = incident.region or None
 
-    def asked_for(until: float) -> Sequence[StoredResult]:
-        query = Query(incident.check_id, region, FAILING, since, until, limit=RUNS)
-        return history.results(query).results
+    def asked_for(until: float, limit: int) -> Sequence[StoredResult]:
+        return history.results(Query(incident.check_id, region, FAILING, since, until, limit=limit)).results
 
-    first = asked_for(min(until, max(incident.decided_at, incident.opened_at) + BEFORE_S))[::-1]
+    decided = asked_for(min(until, max(incident.decided_at, incident.opened_at) + BEFORE_S), DECIDING)
+    first = decided[::-1][:RUNS]
     known = {one.run_id for one in first}
-    return first, [one for one in asked_for(until) if one.run_id not in known]
+    return first, [one for one in asked_for(until, RUNS) if one.run_id not in known]
 
 
-def _silenced(view: View, incident: Incident, now: float) -> Sequence[Any]:
-    """What keeps it quiet that names its check."""
-    hushes = view.actions.hushes() if view.actions else ()
-    return [one for one in hushes if incident.check_id in one.checks and one.starts_at <= now < one.ends_at]
+def _hushed(view: View, incident: Incident, check: Check | None, now: float) -> Sequence[Hush]:
+    """The silences and maintenance that keep it quiet now, or will."""
+    hushes, tags = view.actions.hushes() if view.actions else (), check.tags if check else ()
+    return [one for one in hushes if one.covers(incident.check_id, tags) and now < one.ends_at]
 
 
 def _readonly(view: View, request: Request) -> str:
@@ -145,9 +146,11 @@ def _looks(incident: Incident) -> str:
     return "up" if incident.closed_at is not None else LOOKS.get(incident.condition, "degraded")
 
 
-def _moment(text: str, now: float) -> float:
+def _cursor(text: str) -> tuple[float, str] | None:
+    """Where a page goes on: when the last one of the page before was opened, and its id."""
+    at, _, incident_id = text.partition("~")
     try:
-        found = float(text)
+        opened_at = float(at)
     except ValueError:
-        return now
-    return found if math.isfinite(found) and 0 < found < now else now
+        return None
+    return (opened_at, incident_id) if math.isfinite(opened_at) and incident_id else None

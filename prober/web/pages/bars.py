@@ -12,9 +12,18 @@ from itertools import groupby
 from markupsafe import Markup, escape
 
 from prober.history import Bucket, Day, Stretch, Uptime
+from prober.model import format_lasting
 from prober.web.making import ours, percent
 
 STEP, HEIGHT = 4, 20
+NOT_UP = (
+    (Stretch.DOWN, "down"),
+    (Stretch.DEGRADED, "degraded"),
+    (Stretch.UNKNOWN, "unknown"),
+    (Stretch.MAINTENANCE, "in maintenance"),
+    (Stretch.NO_DATA, "without data"),
+)
+"""What there is to say of a day, in the order it matters."""
 LETTERS = {
     Stretch.UP: "u",
     Stretch.DEGRADED: "g",
@@ -34,8 +43,8 @@ def letters(days: Iterable[Day]) -> str:
     return "".join(LETTERS[day.worst] for day in days)
 
 
-def bars(code: str, label: str, name: str = "bars") -> Markup:
-    """The bars of ``letters``, told to those who do not see them as ``label``."""
+def bars(code: str, label: str, name: str = "bars", each: Sequence[str] = ()) -> Markup:
+    """The bars of ``letters``, told to those who do not see them as ``label``; ``each`` is said of one pointed at."""
     paths: dict[str, list[str]] = {}
     at = 0
     for letter, run in groupby(code):
@@ -43,6 +52,10 @@ def bars(code: str, label: str, name: str = "bars") -> Markup:
         paths.setdefault(letter, []).append(f"M{at * STEP} {_MIDDLES[letter]}h{count * STEP - 1}")
         at += count
     lines = "".join(f'<path class="{letter}" d="{"".join(runs)}"/>' for letter, runs in paths.items())
+    lines += "".join(
+        f'<rect x="{index * STEP}" width="{STEP}" height="{HEIGHT}"><title>{escape(words)}</title></rect>'
+        for index, words in enumerate(each)
+    )
     width = max(1, at * STEP - 1)
     return ours(
         f'<svg class="{name}" viewBox="0 0 {width} {HEIGHT}" preserveAspectRatio="none" role="img">'
@@ -58,6 +71,16 @@ def bars_label(code: str, uptime: Uptime) -> str:
         if (count := code.count(letter))
     ]
     return f"{len(code)} days: {percent(uptime.ratio)} up" + (f"; {', '.join(found)}" if found else "")
+
+
+def day_label(day: Day) -> str:
+    """One bar in words: ``2026-12-24: 99.31 % up, 10m down``."""
+    spent = [f"{format_lasting(day.uptime.seconds[state])} {words}" for state, words in NOT_UP if _lasted(day, state)]
+    return f"{day.date}: {', '.join([f'{percent(day.uptime.ratio)} up', *spent])}"
+
+
+def _lasted(day: Day, state: Stretch) -> bool:
+    return day.uptime.seconds.get(state, 0.0) >= 0.5
 
 
 def together(parts: Sequence[Uptime]) -> Uptime:

@@ -19,6 +19,8 @@ from prober.web.view import Health, Row
 LOOK_S = 1.0
 PAST_S = 60.0
 """Bars and sparklines move slowly."""
+FIRST_S = 2.0
+"""Then a page without them is better than none."""
 MOST_INCIDENTS = 20
 """Shown above the checks; the others have their own page."""
 ORDER = ("down", "partial", "unknown", "degraded", "maintenance", "up")
@@ -84,10 +86,10 @@ class Board:
         self._version = int(self._view.clock.wall()) * 1_000  # not one that a prober before us had
 
     async def look(self) -> Picture:
-        """What there is to be seen. The first who asks waits for the history, nobody else does."""
+        """What there is to be seen. Who asks first waits for the history for a while, nobody else does."""
         self._refresh_past()
         if self._past_at == float("-inf") and self._looking_back is not None:
-            await asyncio.shield(self._looking_back)
+            await asyncio.wait({self._looking_back}, timeout=FIRST_S)
         now = self._view.clock.monotonic()
         if self._picture is None or now - self._looked_at >= LOOK_S:
             self._picture, self._looked_at = self._look(), now
@@ -139,16 +141,20 @@ class Board:
 
     def _entry(self, row: Row, check: Check | None, incidents: Sequence[Incident], now: float) -> Entry:
         state = overall(row, incidents)
-        since = "" if row.since is None else format_lasting(_coarse(now - row.since))
+        began = _began(row, state, incidents)
+        since = "" if began is None else format_lasting(_coarse(now - began))
         past = self._past.told.get(row.check_id, Told())
         seen = row.message if state != "up" or row.undecided else ""
         reason = row.reason if seen else None
-        told = (row.check_id, state, row.title, reason, seen, row.undecided, row.regions, row.maintenance)
+        known_past = row.check_id in self._past.told
+        told = (row.check_id, state, row.title, reason, seen, row.undecided, row.regions, row.maintenance, known_past)
         key = (told, since, past, check)
         known = self._entries.get(row.check_id)
         if known is not None and known[0] == key:
             return known[1]
-        regions = dict(row.regions) or {self._view.region: "maintenance" if row.maintenance else str(row.state)}
+        regions = {region: str(at) for region, at in row.regions} or {
+            self._view.region: "maintenance" if row.maintenance else str(row.state)
+        }
         tags = check.tags if check is not None else ()
         html = ours(self._parts.row(row, state, since, past, tags, regions if len(regions) > 1 else {}, seen))
         words = " ".join((row.check_id, row.title, row.kind, row.target, *tags)).lower()
@@ -169,6 +175,13 @@ def overall(row: Row, incidents: Iterable[Incident]) -> str:
     if "down" in states:
         return "partial" if len(states) > 1 else "down"
     return next((state for state in ORDER if state in states), "unknown")
+
+
+def _began(row: Row, state: str, incidents: Sequence[Incident]) -> float | None:
+    """Since when it is like this: what fails in some regions only has no beginning of its own but its incident's."""
+    if state != "partial":
+        return row.since
+    return min((incident.opened_at for incident in incidents), default=None)
 
 
 def _urgency(incident: Incident) -> tuple[bool, bool, int, float]:

@@ -16,7 +16,8 @@ from prober.web.pages.bars import LETTERS
 WIDTH, HEIGHT = 1_000, 200
 MOST_PHASES = 8
 """There are so many colours."""
-TICKS = 5
+MOST_TICKS = 7
+STEPS_S = (3_600, 2 * 3_600, 4 * 3_600, 6 * 3_600, 12 * 3_600, *(days * 86_400 for days in (1, 2, 7, 14, 30)))
 
 Line = Sequence[tuple[float, float, float]]
 """(start, end, value) of buckets that follow one another."""
@@ -30,7 +31,6 @@ class Mark:
     """Percent of the width."""
     width: float
     text: str
-    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +62,10 @@ def chart(
     spans: Sequence[Span],
     since: float,
     until: float,
-    incidents: Iterable[tuple[float, float, str, str]] = (),
+    incidents: Iterable[tuple[float, float, str]] = (),
     markers: Iterable[tuple[float, str]] = (),
 ) -> Chart:
-    """``incidents`` are (from, until, text, link), ``markers`` (at, text)."""
+    """``incidents`` are (from, until, text), ``markers`` (at, text)."""
     names = _phase_names(buckets)
     top = _nice(max((_height(bucket) for bucket in buckets), default=0.0))
     place = _Place(since, until, top)
@@ -74,11 +74,11 @@ def chart(
         place.line(_runs((bucket, bucket.p50_s) for bucket in buckets)),
         place.line(_runs((bucket, bucket.p95_s) for bucket in buckets)),
         tuple((HEIGHT * (1 - step / 4), top * step / 4) for step in (1, 2, 3, 4)) if top else (),
-        tuple((100 * tick / TICKS, since + (until - since) * tick / TICKS) for tick in range(1, TICKS)),
+        tuple((place.percent(at), at) for at in _moments(since, until)),
         tuple(place.strip(spans)),
         tuple(
-            Mark(place.percent(start), max(0.3, place.percent(end) - place.percent(start)), text, link)
-            for start, end, text, link in incidents
+            Mark(place.percent(start), max(0.3, place.percent(end) - place.percent(start)), text)
+            for start, end, text in incidents
         ),
         tuple(Mark(place.percent(at), 0.0, text) for at, text in markers),
         since,
@@ -176,6 +176,14 @@ def _parts(phases: Mapping[str, float]) -> Mapping[str, float]:
 
 def _height(bucket: Bucket) -> float:
     return max(bucket.p95_s or 0.0, bucket.p50_s or 0.0, sum(_parts(bucket.phases).values()))
+
+
+def _moments(since: float, until: float) -> Iterator[float]:
+    """Full hours or days between, not so near an edge that their words would be cut."""
+    lasts = until - since
+    step = next((step for step in STEPS_S if lasts / step <= MOST_TICKS), STEPS_S[-1])
+    for number in range(math.ceil((since + lasts * 0.04) / step), math.floor((until - lasts * 0.04) / step) + 1):
+        yield float(number * step)
 
 
 def _nice(value: float) -> float:

@@ -14,10 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from prober.faults import Retryable
-from prober.history import Bucket, Budget, Day, History, Page, Query, Uptime
+from prober.history import Bucket, Budget, Day, History, Page, Query, Stretch, Uptime
 from prober.model import Check, Incident
 from prober.web.auth.who import Answer
-from prober.web.pages.bars import bars, bars_label, letters, together
+from prober.web.pages.bars import bars, bars_label, day_label, letters, together
 from prober.web.pages.board import overall
 from prober.web.pages.charts import Chart, chart
 from prober.web.pages.config import as_yaml
@@ -93,7 +93,13 @@ class Past:
     def bars(self) -> Any:
         """The days as bars."""
         code = letters(self.days)
-        return bars(code, bars_label(code, together([day.uptime for day in self.days])), "bars wide")
+        label = bars_label(code, together([day.uptime for day in self.days]))
+        return bars(code, label, "bars wide", [day_label(day) for day in self.days])
+
+    @property
+    def bad_days(self) -> list[str]:
+        """The days that were not all up, in words, the latest first."""
+        return [day_label(day) for day in reversed(self.days) if day.worst not in (Stretch.UP, Stretch.NO_DATA)]
 
 
 def check_page(pages: Pages) -> Answer:
@@ -164,9 +170,9 @@ def _markers(view: View, check: Check | None, since: float, until: float) -> tup
     return tuple(marker for marker in found if not marker.tags or not set(marker.tags).isdisjoint(check.tags))
 
 
-def _band(incident: Incident, now: float) -> tuple[float, float, str, str]:
+def _band(incident: Incident, now: float) -> tuple[float, float, str]:
     end = now if incident.closed_at is None else incident.closed_at
-    return incident.opened_at, end, f"{incident.condition}: {incident.message}", incident.id
+    return incident.opened_at, end, f"{incident.condition}: {incident.message}"
 
 
 def _values(view: View, row: Row, check: Check | None, past: Past | None) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from prober.secret import MASK, redact_url, sounds_secret
 def as_yaml(check: Check) -> str:
     """The YAML of ``check``; what may hold a credential is masked by its name as well."""
     told = check.model_dump(mode="json", exclude_defaults=True)
-    first = {name: told[name] for name in ("id", "kind") if name in told} or {}
-    whole = {"id": check.id, "kind": check.kind, **first, **told}
-    return yaml.safe_dump(_masked(whole), sort_keys=False, allow_unicode=True, width=100)
+    whole = {"id": check.id, "kind": check.kind} | told
+    text: str = yaml.safe_dump(_masked(whole), sort_keys=False, allow_unicode=True, width=100)
+    return text
 
 
 def _masked(value: Any, inside: str = "") -> Any:

@@ -33,6 +33,10 @@ async def _run(actions: Actions, check_id: str, form: Mapping[str, str], who: Wh
         return f"../../runs/{await asyncio.wait_for(asyncio.shield(running), RUN_WAIT_S)}"
     except TimeoutError:
         return f"../{check_id}#runs"
+    except asyncio.CancelledError:
+        if running.cancelled():
+            raise Retryable("the prober is stopping") from None
+        raise
 
 
 async def _silence(actions: Actions, check_id: str, form: Mapping[str, str], who: Who, now: float) -> str:
@@ -65,6 +69,6 @@ def check_action(pages: Pages) -> Answer:
         except UserFault as fault:
             raise HTTPException(409, str(fault)) from None
         except Retryable:
-            raise HTTPException(503, "the store is away: nothing was changed") from None
+            raise HTTPException(503, "it could not be done just now: nothing was changed") from None
 
     return answer

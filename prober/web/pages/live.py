@@ -17,12 +17,14 @@ MOST_STREAMS = 64
 """More than look on at a time; who comes after them looks again now and then."""
 WAITING = 8
 """Messages a browser may be behind; then its stream ends, and it asks for the page again."""
+MOST_ROWS = 50
+"""When more have changed the page is smaller than they are: it is packed."""
 QUIET_S = 15.0
 """A line is sent at least so often: proxies end what says nothing, and one that left is noticed."""
 RETRY_MS = 3_000
 
-AGAIN = {"again": True}
-"""The page is to be asked for anew: it is not known what it shows, or checks came or went."""
+AGAIN: Mapping[str, object] = {"again": True}
+"""The page is to be asked for anew: it is not known what it shows, checks came or went, or most have changed."""
 
 _END = b""
 
@@ -66,12 +68,14 @@ class Live:
                 queue.put_nowait(message)
 
 
-def difference(before: Picture, now: Picture) -> dict[str, object]:
+def difference(before: Picture, now: Picture) -> Mapping[str, object]:
     """What a page that shows ``before`` needs to show ``now``."""
     told = {entry.check_id: entry.told for entry in before.entries}
     if len(told) != len(now.entries) or any(entry.check_id not in told for entry in now.entries):
         return AGAIN
     rows = {entry.check_id: entry.html for entry in now.entries if told[entry.check_id] != entry.told}
+    if len(rows) > MOST_ROWS:
+        return AGAIN
     incidents = {} if before.incidents == now.incidents else {"incidents": now.incidents_html if now.incidents else ""}
     return {"rows": rows, **incidents, "counts": now.counts_html, "title": now.title}
 
@@ -101,18 +105,19 @@ def events(live: Live) -> Answer:
 
 async def _stream(live: Live, queue: asyncio.Queue[bytes], ending: asyncio.Event | None) -> AsyncIterator[bytes]:
     over = asyncio.ensure_future((ending or asyncio.Event()).wait())
+    got = asyncio.ensure_future(queue.get())
     try:
         yield f"retry: {RETRY_MS}\n\n".encode()
         while not over.done():
-            got = asyncio.ensure_future(queue.get())
             await asyncio.wait({got, over}, timeout=QUIET_S, return_when=asyncio.FIRST_COMPLETED)
             if not got.done():
-                got.cancel()
                 yield b":\n\n"
             elif got.result() == _END:
                 return
             else:
                 yield got.result()
+                got = asyncio.ensure_future(queue.get())
     finally:
         over.cancel()
+        got.cancel()
         live.leave(queue)

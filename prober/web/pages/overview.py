@@ -41,11 +41,10 @@ class Asked:
     def of(cls, query: Mapping[str, str]) -> Asked:
         """As the query has it; what it has no words for is left out."""
         group = query.get("group", "")
-        return cls(
-            query.get("q", "").strip()[:MOST_CHARS],
-            *(query.get(name, "")[:MOST_CHARS] for name in ("tag", "region", "state")),
-            group if group in GROUPINGS else "",
+        text, tag, region, state = (
+            query.get(name, "").strip()[:MOST_CHARS] for name in ("q", "tag", "region", "state")
         )
+        return cls(text, tag, region, state, group if group in GROUPINGS else "")
 
     def fits(self, entry: Entry) -> bool:
         """A state is the one in the region where one is asked for, else that of the check as a whole."""

@@ -57,7 +57,7 @@ class Comparison:
 
 def compare(there: Kept, here: Kept) -> Comparison:
     """Lay them side by side."""
-    pairs = list(_aligned(there.steps, here.steps, lambda step: str(step["name"])))
+    pairs = list(_aligned(there.steps, here.steps, lambda step: str(step and step["name"])))
     pages = tuple(_pages(pairs))
     return Comparison(
         differences(there, here, pairs, pages),
@@ -66,7 +66,7 @@ def compare(there: Kept, here: Kept) -> Comparison:
         _phases(there, here) if not pairs else None,
         tuple(_facts(there, here)),
         tuple(_pictures(there, here, pairs)),
-        _unknown(there, here) if pairs else "",
+        _unknown(there, here) if pairs and "http_requests" not in here.told["facts"] else "",
     )
 
 
@@ -113,8 +113,8 @@ def _side(step: Row | None, longest: float) -> dict[str, Any] | None:
 
 def _pages(pairs: Sequence[Pair]) -> Iterator[dict[str, Any]]:
     for there, here in pairs:
-        pages = [step["navigations"] if step else () for step in (there, here)]
-        for before, after in _aligned(*pages, key=lambda page: f"{page['kind']} {place(page['url'])}"):
+        earlier, later = (step["navigations"] if step else () for step in (there, here))
+        for before, after in _aligned(earlier, later, lambda page: f"{page['kind']} {place(page['url'])}"):
             page, step = after or before, here or there
             if page is not None and step is not None:
                 yield {

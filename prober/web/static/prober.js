@@ -13,11 +13,14 @@
     const cursor = svg.querySelector(".cursor");
     const readout = figure.querySelector(".readout");
     const rows = [...figure.querySelectorAll(".points tbody tr")];
+    const starts = rows.map((row) => Date.parse(row.querySelector("time").dateTime));
+    const [since, until] = [Number(figure.dataset.since), Number(figure.dataset.until)].map((at) => at * 1_000);
     const heads = [...figure.querySelectorAll(".points thead th")].map((head) => head.textContent);
     svg.addEventListener("pointermove", (event) => {
       const box = svg.getBoundingClientRect();
-      const share = Math.min(Math.max((event.clientX - box.left) / box.width, 0), 0.9999);
-      const cells = [...rows[Math.floor(share * rows.length)].children];
+      const share = Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1);
+      const at = since + share * (until - since);
+      const cells = [...rows[Math.max(0, starts.findLastIndex((start) => start <= at))].children];
       const x = `${(share * 100).toFixed(2)}%`;
       cursor.setAttribute("x1", x);
       cursor.setAttribute("x2", x);
@@ -28,6 +31,26 @@
       for (const end of ["x1", "x2"]) cursor.setAttribute(end, "-10");
       readout.textContent = "";
     });
+  }
+
+  const load = async () => {
+    const answer = await fetch(location.href, { cache: "no-store" });
+    if (!answer.ok) throw new Error(answer.status);
+    return new DOMParser().parseFromString(await answer.text(), "text/html");
+  };
+
+  /* A part that is asked for anew now and then, unless somebody is in it or the page is not looked at. */
+  const part = document.querySelector("[data-refresh]");
+  if (part) {
+    setInterval(async () => {
+      const now = document.getElementById(part.id);
+      if (document.hidden || now.contains(document.activeElement)) return;
+      try {
+        now.replaceWith(document.adoptNode((await load()).getElementById(part.id)));
+      } catch {
+        now.classList.add("old");
+      }
+    }, part.dataset.refresh * 1_000);
   }
 
   const live = document.querySelector("[data-events]");
@@ -64,16 +87,14 @@
     if (news.title) document.title = `${news.title} · prober`;
     if (news.incidents === undefined) return;
     fill(id("incidents"), news.incidents);
-    id("open").classList.toggle("hidden", !news.incidents);
+    id("open").hidden = !news.incidents;
   };
 
   let stream;
   const again = async () => {
     stream?.close();
     try {
-      const answer = await fetch(location.href, { cache: "no-store" });
-      if (!answer.ok) throw new Error(answer.status);
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const page = await load();
       for (const part of ["counts", "open", "board"]) id(part).replaceWith(document.adoptNode(page.getElementById(part)));
       document.title = page.title;
       live.dataset.events = page.querySelector("[data-events]").dataset.events;

@@ -18,10 +18,9 @@ def status_routes(view: View) -> list[BaseRoute]:
     """All routes of status pages; none where no page is configured."""
     if view.status is None or view.history is None or not view.status.pages:
         return []
-    from prober.web.status.api import announcement_routes
     from prober.web.status.board import Board
     from prober.web.status.pages import page_routes
     from prober.web.status.subscribing import subscription_routes
 
     board = Board(view.status, view.history, view.clock)
-    return [*page_routes(board), *subscription_routes(board), *announcement_routes(board)]
+    return [*page_routes(board), *subscription_routes(board)]

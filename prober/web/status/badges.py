@@ -30,6 +30,10 @@ _BADGE = Template(
     '<text x="$value_at" y="14" textLength="$value_width">$value</text></g></svg>\n'
 )
 
+_DOT = Template(
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><circle cx="8" cy="8" r="7" fill="$colour"/></svg>\n'
+)
+
 
 def badge(component: PublicComponent, kind: str, p95_s: float | None = None) -> str:
     """The badge of ``kind``, one of KINDS."""
@@ -41,6 +45,11 @@ def badge(component: PublicComponent, kind: str, p95_s: float | None = None) -> 
     days = UPTIMES[kind]
     ratio = component.uptime[days]
     return drawn(f"{component.name} uptime {days}d", percent(ratio), LIGHT[uptime_colour(ratio)])
+
+
+def dot(colour: str) -> str:
+    """A round icon."""
+    return _DOT.substitute(colour=colour)
 
 
 def percent(ratio: float | None) -> str:

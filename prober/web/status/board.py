@@ -27,7 +27,7 @@ STALE_S = 3_600.0
 """So long a page is shown that could not be made anew; then it is better to say nothing."""
 MAX_AGE_S = 10
 """So long others may keep an answer."""
-MOST_BODIES = 2_000
+MOST_BODIES = 600
 LATENCY_S = 86_400.0
 """The time a badge's p95 is over."""
 LATENCY_FRESH_S = 60.0
@@ -77,7 +77,7 @@ class Board:
         kept = self._kept.get(name)
         if kept is None:
             raise HTTPException(404)
-        if not self._is_due(kept) or (kept.lock.locked() and kept.page is not None):
+        if kept.page is not None and (kept.lock.locked() or not self._is_due(kept)):
             return self._known(kept)
         async with kept.lock:
             if self._is_due(kept):
@@ -131,14 +131,10 @@ class Board:
         found = [bucket for one in checks for bucket in self.history.latency(one, "", now - LATENCY_S, now, 1)]
         return max((bucket.p95_s for bucket in found if bucket.p95_s is not None), default=None)
 
-    def forget(self, name: str) -> None:
-        """Something was announced: make the page anew for whoever asks next."""
-        if name in self._kept:
-            self._kept[name].tried_at = float("-inf")
-
     def make(self, name: str) -> PublicPage:
         """The page as it is now. Raises Retryable while the store is away."""
-        store, now = self.offer.store, self.clock.wall()
+        store = self.offer.store
+        now = store.now()  # what happened is stamped by its clock
         bulletin = self._bulletins.get(name)
         announcements = store.announcements(name, now - DAYS * 86_400.0)
         sources = Sources(

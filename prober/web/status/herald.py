@@ -8,7 +8,7 @@ from prober.faults import describe
 from prober.log import Log
 from prober.store import StoreFault
 from prober.web.status.board import Board
-from prober.web.status.letters import to_tell
+from prober.web.status.letters import WITHIN_S, to_tell
 
 MOST_REMEMBERED = 200_000
 
@@ -44,7 +44,9 @@ class Herald:
             return 0
         shown = self.board.make(name)
         address = f"{public_url.rstrip('/')}/status/{name}"
-        letters = [one for one in to_tell(shown, subscribers, address, store.now()) if one[1].id not in self._put]
+        within_s = min(WITHIN_S, self.board.offer.retention_s())  # else it would be told again once it is forgotten
+        found = to_tell(shown, subscribers, address, store.now(), within_s)
+        letters = [one for one in found if one[1].id not in self._put]
         store.post(letters)
         if len(self._put) > MOST_REMEMBERED:
             self._put.clear()

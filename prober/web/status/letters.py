@@ -36,14 +36,14 @@ def to_confirm(subscriber: Subscriber, title: str, now: float) -> tuple[str, Not
 
 
 def to_tell(
-    page: PublicPage, subscribers: Iterable[Subscriber], address: str, now: float
+    page: PublicPage, subscribers: Iterable[Subscriber], address: str, now: float, within_s: float = WITHIN_S
 ) -> Iterator[tuple[str, Notice]]:
-    """All that was said lately, to each who had confirmed by then, in the order it was said."""
+    """All that was said in the last ``within_s``, to each who had confirmed by then, in the order it was said."""
     everybody = list(subscribers)
     for incident in (*page.current, *page.past):
         for update in reversed(incident.updates):
             settled = incident.kind != "incident" or update.at != incident.until or now - update.at >= SETTLE_S
-            if not settled or not now - WITHIN_S < update.at <= now:
+            if not settled or not now - within_s < update.at <= now:
                 continue
             over = incident.until is not None and update.at >= incident.until
             kind = NoticeKind.RESOLVE if over else NoticeKind.TRIGGER

@@ -27,5 +27,7 @@ class Offer:
     """Maintenance that is configured."""
     key: Callable[[], bytes | None]
     """What signs links; None until the store has been in reach."""
+    retention_s: Callable[[], float]
+    """How long what was told is remembered."""
     wake: Callable[[], None]
     """Something was put into the outbox."""

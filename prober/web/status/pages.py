@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from prober.clock import iso
 from prober.config.logos import Logo, read_logo
-from prober.config.status_pages import Colours, StatusPage
+from prober.config.status_pages import LIGHT, Colours, StatusPage
 from prober.history import Stretch
 from prober.log import Log
 from prober.model import format_lasting
@@ -61,6 +61,7 @@ def page_routes(board: Board) -> list[Route]:
         Route("/status/{page}/feed.atom", _feed(board, "atom")),
         Route("/status/{page}/badges/{component}/{kind}.svg", _badge(board)),
         Route("/status/{page}/logo", _logo(board)),
+        Route("/status/{page}/icon.svg", _icon(board)),
         Route("/status/{page}/style.css", _style(board)),
     ]
 
@@ -209,8 +210,11 @@ def _feed(board: Board, kind: str) -> Answer:
 
 
 def page_address(board: Board, request: Request) -> str:
-    """Where the page is: below the configured address, or else where it was asked for."""
-    base = board.offer.public_url or str(request.base_url)
+    """Where the page is: below the configured address, or else where it is listened on."""
+    base = board.offer.public_url
+    if base is None:  # not by the name it was asked for, which anybody may make up
+        host, port = request.scope["server"]
+        base = f"{request.url.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
     return f"{base.rstrip('/')}/status/{request.path_params['page']}"
 
 
@@ -250,6 +254,17 @@ def _logo(board: Board) -> Answer:
         return Response(found[name].data, headers=headers, media_type=found[name].media_type)
 
     return logo
+
+
+def _icon(board: Board) -> Answer:
+    """A dot in the colour of the state, for tabs and bookmarks."""
+
+    async def icon(request: Request) -> Response:
+        answer = await board.answer(request, ("icon",), "image/svg+xml", lambda page: badges.dot(LIGHT[page.colour]))
+        answer.headers["content-security-policy"] = SANDBOX
+        return answer
+
+    return icon
 
 
 def _style(board: Board) -> Answer:

@@ -33,6 +33,8 @@ DAYS = 90
 SPANS = (7, 30, 90)
 NOW_S = 3_600.0
 """What a check is now is the last of what it was in this time."""
+UNTOLD_S = 30.0
+"""Less time than this without data is none."""
 AHEAD_S = 30 * 86_400.0
 """Maintenance that begins later is not shown yet."""
 MOST_PLANNED = 20
@@ -88,7 +90,9 @@ def public_page(name: str, page: StatusPage, sources: Sources, now: float) -> Pu
 
 def _now(history: History, check_id: str, now: float) -> Stretch:
     spans = history.spans(check_id, "", now - NOW_S, now)
-    return spans[-1].state if spans else Stretch.NO_DATA
+    # The last moments may not have been accounted for yet.
+    settled = [one for one in spans if one.state is not Stretch.NO_DATA or one.end - one.start > UNTOLD_S]
+    return settled[-1].state if settled else Stretch.NO_DATA
 
 
 def _state(

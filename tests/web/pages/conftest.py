@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from fakes.site import Site, many, serving
+from fakes.plans import many
+from fakes.site import Site, serving
 
 
 @pytest.fixture

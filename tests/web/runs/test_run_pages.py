@@ -5,21 +5,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from fakes.alerts import AT, HOSTILE_TEXT, check
-from fakes.shopping import Shopping, shopping
-from playwright.sync_api import Browser, Page, sync_playwright
-from prometheus_client import CollectorRegistry
+from fakes.axe import LOOKS, chromium, found_by_axe, looking, too_wide
+from fakes.shopping import Shopping, shopping, store_view
+from fakes.site import serving
+from fakes.watching import Watching
+from playwright.sync_api import Browser, Page
 
-from prober.clock import SystemClock
-from prober.history import StoreHistory
 from prober.model import (
     Artifact,
     Measure,
@@ -31,11 +30,7 @@ from prober.model import (
     Step,
     Verdict,
 )
-from prober.probes.browser.find import find_browser, sandboxed
-from prober.probes.browser.spec import BrowserSettings
-from prober.sinks.prometheus import Exposition
-from prober.store import Batch, Store
-from prober.web import Health, View, WebServer, create_app
+from prober.store import Store
 
 NASTY = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)><style>*{}</style>\x00" + HOSTILE_TEXT[:300]
 
@@ -49,45 +44,22 @@ class Site:
         return f"{self.url}/runs/{self.shopped.runs[name].run_id}{query}"
 
 
-@contextmanager
-def serving(store: Store, **parts: Any) -> Iterator[str]:
-    """The web side over ``store``, on loopback; its URL."""
-    healthy = lambda: Health(True)  # noqa: E731
-    exposition, registry = Exposition("prober", "eu-west-1"), CollectorRegistry()
-    history = StoreHistory(store)
-    view = View("eu-west-1", exposition, registry, list, healthy, healthy, history=history, **parts)
-    server = WebServer(create_app(view), "127.0.0.1", 0)
-    server.start()
-    try:
-        yield f"http://127.0.0.1:{server.port}"
-    finally:
-        server.stop(5.0)
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with (
-        shopping(tmp_path_factory.mktemp("shopping")) as shopped,
-        serving(shopped.store, artifact=shopped.archive.find, checks=lambda: shopped.checks) as url,
-    ):
-        yield Site(url, shopped)
+    with shopping(tmp_path_factory.mktemp("shopping")) as shopped, serving(shopped.view) as client:
+        yield Site(str(client.base_url).rstrip("/"), shopped)
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    settings = BrowserSettings()
-    with sync_playwright() as playwright:
-        executable = find_browser(settings, {})
-        browser = playwright.chromium.launch(executable_path=executable, chromium_sandbox=sandboxed(settings))
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, java_script_enabled=True)
-    yield context.new_page()
-    context.close()
+def page(browser: Browser, site: Site) -> Iterator[Page]:
+    with looking(browser, site.url) as page:
+        yield page
 
 
 def test_a_failed_purchase_says_where_and_why_with_a_picture_of_it(site: Site, page: Page) -> None:
@@ -153,7 +125,7 @@ def test_against_the_last_good_run_the_refused_request_is_the_first_difference(s
     assert broken.count() == 1
     assert "Your card was declined" in broken.inner_text()
     assert page.locator(".pair").filter(has_text="Confirmation").locator(".absent").inner_text() == "not reached"
-    there, here = page.locator(".sides.shots").last.locator("img").all()
+    there, here = page.get_by_label("Pictures of where it failed").locator("img").all()
     assert (there.get_attribute("alt"), here.get_attribute("alt")) == ("There: Pay by card", "Here: Pay by card")
 
 
@@ -176,24 +148,34 @@ def test_a_check_of_one_request_shows_what_was_expected_its_phases_and_its_facts
     assert page.get_by_role("row").filter(has_text="processing").count() == 1
 
 
-@pytest.mark.parametrize("width", [1440, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_load_nothing_from_elsewhere_fit_and_work_without_script(
-    site: Site, browser: Browser, width: int, scheme: Any
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
+def test_axe_finds_nothing_nobody_scrolls_sideways_and_nothing_comes_from_elsewhere(
+    site: Site, browser: Browser, width: int, scheme: str
 ) -> None:
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=False
-    )
-    page = context.new_page()
-    said, asked = list[str](), list[str]()
-    page.on("console", lambda message: said.append(message.text))
-    page.on("request", lambda request: asked.append(request.url))
-    for url in (site.of("refused"), site.of("refused", "?against=last-good"), site.of("storefront down")):
-        page.goto(url)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, url
-    assert said == []
+    found, asked = list[str](), list[str]()
+    with looking(browser, site.url, width, scheme) as page:
+        page.on("request", lambda request: asked.append(request.url))
+        for url in (
+            site.of("refused"),
+            site.of("refused", "?against=last-good"),
+            site.of("storefront down", "?against=last-good"),
+        ):
+            page.goto(url)
+            for details in page.locator("details").all():
+                details.evaluate("(one) => { one.open = true; }")
+            found += [f"{url}: {line}" for line in found_by_axe(page)]
+            assert too_wide(page) <= 0, url
+    assert found == []
     assert [url for url in asked if not url.startswith(site.url)] == []
-    context.close()
+
+
+def test_all_of_it_is_there_without_script(site: Site, browser: Browser) -> None:
+    with looking(browser, site.url, java_script_enabled=False) as page:
+        page.goto(site.of("refused"))
+        page.get_by_role("link", name="Slowest").click()
+        assert page.locator(".choice [aria-current]").inner_text() == "Slowest"
+        page.get_by_role("link", name="Compare with the last good run").click()
+        assert "The first difference" in page.locator(".notice.first").inner_text()
 
 
 @pytest.mark.parametrize(
@@ -237,17 +219,18 @@ def _scripted(link: str) -> bool:
 
 def _hostile(run_id: str, place: Path, verdict: Verdict, at: float) -> tuple[Result, Path]:
     """A run of which a target wrote every text, and its evidence."""
-    words = {"name": NASTY, "text": NASTY, "url": f"https://x/{NASTY}", "method": NASTY, "type": NASTY}
-    row = {**words, "step": 0, "status": 500, "began_s": 0.1, "duration_s": 1.0, "phases": {NASTY: 1.0}}
+    nasty = NASTY.encode("utf-8", "replace").decode()  # as it is written down
+    words = {"name": nasty, "text": nasty, "url": f"https://x/{nasty}", "method": nasty, "type": nasty}
+    row = {**words, "step": 0, "status": 500, "began_s": 0.1, "duration_s": 1.0, "phases": {nasty: 1.0}}
     (place / run_id).mkdir(parents=True)
     evidence = place / run_id / "evidence.json"
     told = {
         "version": 1,
-        "steps": [{"name": NASTY, "began_s": 0.0, "duration_s": 1.0}],
-        "requests": [{**row, "bytes": 1, "cached": False, "error": f"{NASTY}{run_id}"}],
-        "console": [{**words, "type": "error", "at_s": 1.0, "text": NASTY + run_id}],
-        "page_errors": [NASTY + run_id],
-        "failed_requests": [{**words, "error": NASTY}],
+        "steps": [{"name": nasty, "began_s": 0.0, "duration_s": 1.0}],
+        "requests": [{**row, "bytes": 1, "cached": False, "error": f"{nasty}{run_id}"}],
+        "console": [{**words, "type": "error", "at_s": 1.0, "text": nasty + run_id}],
+        "page_errors": [nasty + run_id],
+        "failed_requests": [{**words, "error": nasty}],
         "requests_in_flight": [{**words, "since_s": 1.0}],
     }
     evidence.write_text(json.dumps(told))
@@ -280,12 +263,12 @@ def test_nothing_that_a_target_wrote_becomes_markup(tmp_path: Path) -> None:
     bad, here = _hostile("bad", tmp_path, Verdict.DOWN, AT + 60)
     known = {"evidence-good": (there, "evidence"), "evidence-bad": (here, "evidence")}
     known |= {"shot-good": (there, "screenshot"), "shot-bad": (here, "screenshot")}
-    store = Store.in_memory()
-    store.commit(Batch("here", "1", results=(good, bad)))
+    store = Store(tmp_path / "prober.db")
+    Watching(store).hands_over((good, bad))
     checks = (check("purchase", title=NASTY, runbook="https://wiki.example/" + '"><script>'),)
-    with serving(store, artifact=known.get, checks=lambda: checks) as url:
+    with closing(store), serving(store_view(store, artifact=known.get, checks=lambda: checks)) as client:
         for path in ("bad", "good", "bad?against=last-good", "good?against=bad", "bad?requests=%3Cscript%3E"):
-            answer = httpx.get(f"{url}/runs/{path}")
+            answer = client.get(f"/runs/{path}")
             assert answer.status_code == 200, path
             assert NASTY[:20] not in answer.text
             page = Markup(answer.text)
@@ -293,16 +276,14 @@ def test_nothing_that_a_target_wrote_becomes_markup(tmp_path: Path) -> None:
             assert not {"style", "iframe", "object"} & page.tags
             assert "alert(1)" in answer.text  # it is shown, as text
             assert "unsafe" not in answer.headers["content-security-policy"]
-    store.close()
 
 
 def test_what_was_too_long_to_keep_is_said_and_the_rest_is_shown(tmp_path: Path) -> None:
     result, _ = _hostile("cut", tmp_path, Verdict.DOWN, AT)
     long = replace(result.observation, facts={"body": "x" * 40_000})
-    store = Store.in_memory(SystemClock())
-    store.commit(Batch("here", "1", results=(replace(result, observation=long),)))
-    with serving(store) as url:
-        text = httpx.get(f"{url}/runs/cut").text
+    store = Store(tmp_path / "prober.db")
+    Watching(store).hands_over((replace(result, observation=long),))
+    with closing(store), serving(store_view(store)) as client:
+        text = client.get("/runs/cut").text
     assert "more to this run than is kept" in text
     assert "did not find what it expects" in text
-    store.close()

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from fakes.alerts import AT
 from fakes.pages import PAGE, World, found, served
+from fakes.storing import until
 
 from prober.config.status_pages import DARK, LIGHT, Component
 from prober.history import Stretch
@@ -91,6 +92,28 @@ def test_many_who_come_at_once_have_it_made_once(world: World, client: httpx.Cli
     for thread in threads:
         thread.join()
     assert world.past.asked == 2 * asked
+
+
+def test_whoever_comes_while_the_first_page_is_made_waits_for_it(world: World, client: httpx.Client) -> None:
+    world.past.gate = threading.Event()
+    seen: list[int] = []
+    threads = [threading.Thread(target=lambda: seen.append(client.get("/status/main").status_code)) for _ in range(3)]
+    threads[0].start()
+    until(lambda: world.past.asked > 0)
+    for thread in threads[1:]:
+        thread.start()
+    world.past.gate.set()
+    for thread in threads:
+        thread.join()
+    assert seen == [200, 200, 200]
+
+
+def test_a_feed_without_a_public_address_leads_where_it_is_listened_on(make: Make) -> None:
+    world = make(PAGE.replace("  public_url: https://status.example\n", "").replace("  subscribe:", "  #"))
+    with served(world) as client:
+        feed = client.get("/status/main/feed.atom", headers={"host": "evil.example"}).text
+    assert "evil.example" not in feed
+    assert f'href="{str(client.base_url).rstrip("/")}/status/main"' in feed
 
 
 def test_who_has_a_page_is_told_so_while_it_says_the_same(world: World, client: httpx.Client) -> None:

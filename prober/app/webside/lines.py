@@ -1,0 +1,156 @@
+"""How the web's process asks the prober: one call at a time on each of a few lines, answered by a thread of its own.
+
+Pickles are safe here and nowhere else: both ends are this prober, and the pairs of sockets between them have no names
+by which anybody else could open them.
+"""
+
+from __future__ import annotations
+
+import pickle
+import queue
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import suppress
+from io import BufferedRWPair
+from typing import Any
+
+from prober.faults import ProberFault, Retryable, describe
+from prober.log import Log
+
+COUNT = 8
+"""So many calls go on at a time."""
+WAIT_S = 15.0
+"""How long a call waits for a line that is free: longer is as good as no answer."""
+RESULT, PIECE, FAULT, BROKEN = "result", "piece", "fault", "broken"
+
+Question = tuple[str, tuple[Any, ...], dict[str, Any]]
+"""A name, and what is said to it."""
+
+_log = Log(__name__)
+
+
+class Lines:
+    """The asking end. Any thread may call."""
+
+    def __init__(self, sockets: list[socket.socket]) -> None:
+        self._free: queue.Queue[BufferedRWPair] = queue.Queue()
+        for one in sockets:
+            self._free.put(one.makefile("rwb"))
+
+    def call(self, name: str, *args: Any, **more: Any) -> Any:
+        """What ``name`` answers. Raises what it raised, and Retryable where the prober does not answer."""
+        line = self._ask(name, args, more)
+        try:
+            kind, value = _hear(line)
+        finally:
+            self._free.put(line)
+        return _answered(kind, value)
+
+    def stream(self, name: str, *args: Any) -> Iterator[Any]:
+        """The pieces of what ``name`` yields; the first is there, or the fault raised, before this returns."""
+        line = self._ask(name, args, {})
+        pieces = self._pieces(line)
+        first = next(pieces, None)
+        return pieces if first is None else _joined(first, pieces)
+
+    def _pieces(self, line: BufferedRWPair) -> Iterator[Any]:
+        kind = PIECE
+        try:
+            while True:
+                kind, value = _hear(line)
+                if kind != PIECE:
+                    _answered(kind, value)
+                    return
+                yield value
+        finally:
+            while kind == PIECE:  # whoever asked has gone: the line must be empty for the next call
+                kind, _ = _hear(line)
+            self._free.put(line)
+
+    def _ask(self, name: str, args: tuple[Any, ...], more: dict[str, Any]) -> BufferedRWPair:
+        try:
+            line = self._free.get(timeout=WAIT_S)
+        except queue.Empty:
+            raise Retryable("the prober is busy with other questions") from None
+        try:
+            _say(line, name, args, more)
+        except OSError as error:
+            self._free.put(line)
+            raise Retryable(f"the prober does not listen: {describe(error)}") from None
+        return line
+
+
+def answer(line: socket.socket, find: Callable[[str], Callable[..., Any]]) -> None:
+    """Answer what is asked on ``line`` until its other end is gone; ``find`` gives the function of a name."""
+    with line, line.makefile("rwb") as file, suppress(BrokenPipeError, ConnectionResetError):
+        while (asked := _next(file)) is not None:
+            _answer(file, asked, find)
+
+
+def _answer(file: BufferedRWPair, asked: Question, find: Callable[[str], Callable[..., Any]]) -> None:
+    name, args, more = asked
+    try:
+        _tell(file, find(name)(*args, **more))
+    except ProberFault as fault:
+        _say(file, FAULT, fault)
+    except (BrokenPipeError, ConnectionResetError):
+        raise
+    except Exception as error:  # noqa: BLE001  a web server's boundary: what breaks one answer must not end the line
+        _log.error("the web asked and something broke", asked=name, exc_info=error)
+        _say(file, BROKEN, describe(error))
+
+
+def answering(line: socket.socket, find: Callable[[str], Callable[..., Any]]) -> threading.Thread:
+    """A running thread that answers on ``line``."""
+    thread = threading.Thread(target=answer, args=(line, find), name="web-line", daemon=True)
+    thread.start()
+    return thread
+
+
+def _tell(file: BufferedRWPair, value: Any) -> None:
+    if isinstance(value, Future):
+        value = value.result()
+    if isinstance(value, Iterator):
+        for piece in value:
+            _say(file, PIECE, piece)
+        value = None
+    _say(file, RESULT, value)
+
+
+def _answered(kind: str, value: Any) -> Any:
+    if kind == FAULT:
+        raise value
+    if kind == BROKEN:
+        raise RuntimeError(f"the prober could not answer: {value}")
+    return value
+
+
+def _joined(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
+    try:
+        yield first
+        yield from rest
+    finally:
+        rest.close()  # type: ignore[attr-defined]  # a generator's
+
+
+def _say(file: BufferedRWPair, *message: Any) -> None:
+    file.write(pickle.dumps(message, pickle.HIGHEST_PROTOCOL))  # whole, or nothing of it
+    file.flush()
+
+
+def _hear(file: BufferedRWPair) -> tuple[str, Any]:
+    try:
+        kind, value = pickle.load(file)  # noqa: S301  see above
+    except (EOFError, OSError):
+        return FAULT, Retryable("the prober has gone")
+    return kind, value
+
+
+def _next(file: BufferedRWPair) -> Question | None:
+    try:
+        asked: Question = pickle.load(file)  # noqa: S301  see above
+    except (EOFError, OSError):
+        return None
+    return asked
