@@ -21,6 +21,7 @@ from prober.web.api import OPERATIONS, document
 CROSSED = {"getUptime", "listMarkers", "setMarker", "beginSilence", "beginMaintenance"}
 """What these refuse lies between two fields, or hangs on the day: no schema can say that."""
 KNOWN = {"check_id": "shop", "incident_id": "5f2b", "run_id": "shop-0", "hush_id": "quiet"}
+KNOWN |= {"page": "public", "announcement_id": "none"}
 HEADERS = {"Authorization": f"Bearer {token('ada')}"}
 
 
