@@ -21,7 +21,6 @@ from prober.web.auth import Access
 
 API = "/api/v1"
 EXAMPLES = {"check_id": "shop", "incident_id": "5f2b", "run_id": "shop-0", "hush_id": "none"}
-EXAMPLES |= {"page": "public", "announcement_id": "none"}
 EXAMPLES |= {"page": "main", "announcement_id": "none"}
 
 
