@@ -12,6 +12,7 @@ from prober.model import Check, Identifier, Reason, Verdict
 from prober.web.api.models import WHOLE, Json, Query, Shown, Stamp, shown_moment
 from prober.web.api.operation import Answer, Call, Operation
 from prober.web.auth import Scope
+from prober.web.pages.config import masked
 from prober.web.view import Row
 
 MOST = 1_000
@@ -101,7 +102,9 @@ def get_check(call: Call) -> Answer:
     """One, with its configuration."""
     check = known_check(call)
     row = next((row for row in call.view.snapshot() if row.check_id == check.id), None)
-    return Answer(CheckWhole(**_values(call, check, row, _incidents(call)), config=call.view.shown_config(check)))
+    return Answer(
+        CheckWhole(**_values(call, check, row, _incidents(call)), config=masked(call.view.shown_config(check)))
+    )
 
 
 def known_check(call: Call) -> Check:

@@ -136,14 +136,14 @@ _EXAMPLE: dict[str, Any] = {
 _SENT = {"checks": ["storefront"], "lasts": "30m", "reason": "deploy 1.4.2"}
 
 
-def _operations(kind: HushKind, path: str, one: str, several: str) -> tuple[Operation, ...]:
+def _operations(kind: HushKind, path: str, one: str, several: str, meaning: str) -> tuple[Operation, ...]:
     noun = kind.value.capitalize()
     return (
         Operation(
             "GET",
             path,
             f"list{noun}",
-            f"{several} that {'has' if kind is HushKind.MAINTENANCE else 'have'} not ended",
+            several,
             Scope.READ,
             partial(list_hushes, kind=kind),
             Hushes,
@@ -153,7 +153,7 @@ def _operations(kind: HushKind, path: str, one: str, several: str) -> tuple[Oper
             "POST",
             path,
             f"begin{noun}",
-            f"Begin {one}, now or later",
+            f"Begin {one}, now or later: {meaning}",
             Scope.ACK,
             partial(begin_hush, kind=kind),
             HushShown,
@@ -176,11 +176,18 @@ def _operations(kind: HushKind, path: str, one: str, several: str) -> tuple[Oper
 
 
 OPERATIONS = (
-    *_operations(HushKind.SILENCE, "/silences", "a silence: nothing is told, and downtime counts", "Silences"),
+    *_operations(
+        HushKind.SILENCE,
+        "/silences",
+        "a silence",
+        "Silences that have not ended",
+        "nothing is told, and downtime counts",
+    ),
     *_operations(
         HushKind.MAINTENANCE,
         "/maintenance",
-        "maintenance: nothing is told, and no time of it counts",
-        "Planned maintenance, beside what the configuration has,",
+        "maintenance",
+        "Maintenance that has not ended, beside the windows of the configuration",
+        "nothing is told, and none of the time counts",
     ),
 )

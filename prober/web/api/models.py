@@ -62,7 +62,7 @@ def parse_moment(text: object) -> float:
     year, month, day, hour, minute, second = map(int, parts)
     leap = second == 60
     try:
-        moment = datetime(year, month, day, hour, minute, second - leap, tzinfo=UTC)
+        moment = datetime(max(1, year), month, day, hour, minute, second - leap, tzinfo=UTC)
         offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
     except ValueError as error:
         raise ValueError(f"no such moment: {error}") from None

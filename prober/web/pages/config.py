@@ -15,15 +15,16 @@ def as_yaml(check: Check) -> str:
     """The YAML of ``check``; what may hold a credential is masked by its name as well."""
     told = check.model_dump(mode="json", exclude_defaults=True)
     whole = {"id": check.id, "kind": check.kind} | told
-    text: str = yaml.safe_dump(_masked(whole), sort_keys=False, allow_unicode=True, width=100)
+    text: str = yaml.safe_dump(masked(whole), sort_keys=False, allow_unicode=True, width=100)
     return text
 
 
-def _masked(value: Any, inside: str = "") -> Any:
+def masked(value: Any, inside: str = "") -> Any:
+    """A configuration's values without what sounds like a credential."""
     if isinstance(value, Mapping):
-        return {key: _masked(one, key) if not _credential(inside, key, one) else MASK for key, one in value.items()}
+        return {key: masked(one, key) if not _credential(inside, key, one) else MASK for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_masked(one, inside) for one in value]
+        return [masked(one, inside) for one in value]
     if isinstance(value, str) and "://" in value:
         try:
             return redact_url(value)

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from fakes.alerts import AT, check, run, runs
 from fakes.rest import SHOP, Site
+from fakes.results import Target
 from fakes.storing import batch, decided, incident, state
 
 from prober.model import Artifact, Condition, HushKind, Observation, Reason, Result, Slo, Verdict
@@ -72,6 +73,11 @@ def test_one_check_comes_with_its_configuration(same: httpx.Client) -> None:
     config = got(same.get(f"{API}/checks/shop"))["config"]
     assert (config["url"], config["interval"], config["tags"]) == ("https://shop.example/", "30s", ["checkout"])
     assert got(same.get(f"{API}/checks/nothing"), 404)["detail"] == "There is no such check here."
+
+
+def test_what_sounds_like_a_credential_is_shown_nowhere(site: Site, api: httpx.Client) -> None:
+    site.checks.append(Target(id="open", url="https://ada:pass@shop.example/?token=abcdef&page=2"))
+    assert got(api.get(f"{API}/checks/open"))["config"]["url"] == "https://***@shop.example/?token=***&page=2"
 
 
 def test_five_hundred_checks_take_one_look_at_everything(site: Site, api: httpx.Client) -> None:

@@ -21,6 +21,7 @@ from prober.web.api import OPERATIONS, document
 CROSSED = {"getUptime", "listMarkers", "setMarker", "beginSilence", "beginMaintenance"}
 """What these refuse lies between two fields, or hangs on the day: no schema can say that."""
 KNOWN = {"check_id": "shop", "incident_id": "5f2b", "run_id": "shop-0", "hush_id": "quiet"}
+KNOWN |= {"page": "public", "announcement_id": "none"}
 HEADERS = {"Authorization": f"Bearer {token('ada')}"}
 
 
@@ -38,7 +39,13 @@ def target(tmp_path_factory: pytest.TempPathFactory, empty_file: Path) -> Iterat
 
 @pytest.fixture(scope="module")
 def schema() -> Any:
-    return schemathesis.openapi.from_dict(document())
+    described = document()
+    # By tokens alone: wrong passwords are answered 429 after a few, which schemathesis takes for a fault.
+    del described["components"]["securitySchemes"]["user"]
+    for path in described["paths"].values():
+        for operation in path.values():
+            operation["security"] = [one for one in operation["security"] if "token" in one]
+    return schemathesis.openapi.from_dict(described)
 
 
 def explore(target: Site, operation: Any, mode: GenerationMode, examples: int) -> None:
