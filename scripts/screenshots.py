@@ -24,7 +24,7 @@ from fakes.site import Site, serving, warmed  # noqa: E402
 from fakes.status_site import site as status_site  # noqa: E402
 
 OUT = ROOT / "docs" / "screenshots"
-COLOURS = 255
+COLOURS = 256
 LONGEST_PX = 2_400
 """What comes below is more of the same."""
 SHOWN = {
@@ -49,9 +49,8 @@ def main(names: Sequence[str]) -> None:
         for client in (site, large):
             warmed(client)
         pages |= {f"status-{name}": str(status.base_url.join(f"/status/{name}")) for name in ("tickets", "calm")}
-        for name, url in pages.items():
-            if not names or name in names:
-                take(browser, name, url)
+        for name in names or pages:
+            take(browser, name, pages[name])
 
 
 def take(browser: Browser, name: str, url: str) -> None:
@@ -68,10 +67,12 @@ def take(browser: Browser, name: str, url: str) -> None:
 
 
 def small(picture: bytes) -> bytes:
-    """The same with few colours: pages have no more."""
-    out = io.BytesIO()
-    image = Image.open(io.BytesIO(picture)).convert("RGB")
-    image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+    """The same with the colours it has most of, as they are: others are the edges of letters."""
+    image, out = Image.open(io.BytesIO(picture)).convert("RGB"), io.BytesIO()
+    most = sorted(image.getcolors(image.width * image.height), reverse=True)[:COLOURS]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([part for _, colour in most for part in colour])
+    image.quantize(palette=palette, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
     return out.getvalue()
 
 
