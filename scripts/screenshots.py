@@ -30,7 +30,7 @@ from fakes.storing import send  # noqa: E402
 from prober.web.auth import EVERYTHING, Who  # noqa: E402
 
 OUT = ROOT / "docs" / "screenshots"
-COLOURS = 255
+COLOURS = 256
 LONGEST_PX = 2_400
 """What comes below is more of the same."""
 LOADED = """Promise.all([...document.images].map((one) => { one.loading = "eager"; return one.decode(); }))"""
@@ -108,10 +108,12 @@ def take(browser: Browser, name: str, url: str) -> None:
 
 
 def small(picture: bytes) -> bytes:
-    """The same with few colours: pages have no more."""
-    out = io.BytesIO()
-    image = Image.open(io.BytesIO(picture)).convert("RGB")
-    image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+    """The same with the colours it has most of, as they are: others are the edges of letters."""
+    image, out = Image.open(io.BytesIO(picture)).convert("RGB"), io.BytesIO()
+    most = sorted(image.getcolors(image.width * image.height), reverse=True)[:COLOURS]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([part for _, colour in most for part in colour])
+    image.quantize(palette=palette, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
     return out.getvalue()
 
 
