@@ -23,14 +23,14 @@ from fakes.axe import LOOKS, chromium, looking  # noqa: E402
 from fakes.pages import served  # noqa: E402
 from fakes.plans import many  # noqa: E402
 from fakes.shopping import Shopping, shopping  # noqa: E402
-from fakes.site import Site, serving  # noqa: E402
+from fakes.site import Site, serving, warmed  # noqa: E402
 from fakes.status_site import site as status_site  # noqa: E402
 from fakes.storing import send  # noqa: E402
 
 from prober.web.auth import EVERYTHING, Who  # noqa: E402
 
 OUT = ROOT / "docs" / "screenshots"
-COLOURS = 96
+COLOURS = 255
 LONGEST_PX = 2_400
 """What comes below is more of the same."""
 LOADED = """Promise.all([...document.images].map((one) => { one.loading = "eager"; return one.decode(); }))"""
@@ -53,6 +53,8 @@ def main(names: Sequence[str]) -> None:
     ):
         pages = {name: str(site.base_url.join(path)) for name, path in SHOWN.items()}
         pages["overview-500"] = str(large.base_url)
+        for client in (site, large):
+            warmed(client)
         pages |= {f"status-{name}": str(status.base_url.join(f"/status/{name}")) for name in ("tickets", "calm")}
         for name, url in pages.items():
             if not names or name in names:
@@ -109,7 +111,7 @@ def small(picture: bytes) -> bytes:
     """The same with few colours: pages have no more."""
     out = io.BytesIO()
     image = Image.open(io.BytesIO(picture)).convert("RGB")
-    image.quantize(COLOURS, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+    image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
     return out.getvalue()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from http import HTTPStatus
 from typing import cast
@@ -12,6 +13,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from prober.web.headers import SECURITY_HEADERS
+from prober.web.kinds import MEDIA_TYPE, type_of
 from prober.web.making import templates, to_top
 
 CHALLENGE = 'Bearer realm="prober"'
@@ -27,13 +29,12 @@ DETAILS = {
 
 def refusal(asked: HTTPConnection, status: int, detail: str = "", headers: dict[str, str] | None = None) -> Response:
     """The answer with ``status``, in the form that ``asked`` wants, and a line on why."""
-    title, said = HTTPStatus(status).phrase, detail
+    title = HTTPStatus(status).phrase
     detail = detail or DETAILS.get(status, "")
     told = {**({"www-authenticate": CHALLENGE} if status == 401 else {}), **(headers or {})}
     if is_api(asked):
-        from prober.web.api.problems import problem_response  # here: the API stands behind the door
-
-        return problem_response(status, said, told)
+        problem = {"type": type_of(status), "title": title, "status": status, "detail": detail or title}
+        return Response(json.dumps(problem), status, told, media_type=MEDIA_TYPE)
     if wants_page(asked):
         return HTMLResponse(_page().render(title=title, text=detail, up=to_top(asked)), status, told)
     return PlainTextResponse(f"{detail or title}\n", status, told)
@@ -42,7 +43,7 @@ def refusal(asked: HTTPConnection, status: int, detail: str = "", headers: dict[
 def is_api(asked: HTTPConnection) -> bool:
     """Whether it is a program that asks, by the path."""
     path: str = asked.scope["path"]
-    return path.startswith("/api/")
+    return path.startswith("/api/") or path == "/markers"
 
 
 def wants_page(asked: HTTPConnection) -> bool:
