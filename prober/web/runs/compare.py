@@ -88,12 +88,14 @@ def _steps(pairs: Sequence[Pair]) -> Iterator[dict[str, Any]]:
     for there, here in pairs:
         named = here or there
         delta = here["duration_s"] - there["duration_s"] if there and here else None
+        alike = there is not None and here is not None and there["verdict"] == here["verdict"]
         yield {
             "name": named["name"] if named else "",
             "message": here["message"] if here else "",
             "said_there": there["message"] if there else "",
             "delta": _signed(delta),
-            "notable": delta is not None and there is not None and _notable(there["duration_s"], delta),
+            # That a step failed sooner than it passed says nothing.
+            "notable": alike and there is not None and _notable(there["duration_s"], delta or 0.0),
             "slower": (delta or 0.0) > 0,
             "broken": bool(here and here["verdict"] != "up" and (there is None or there["verdict"] == "up")),
             "mended": bool(there and there["verdict"] != "up" and (here is None or here["verdict"] == "up")),
