@@ -42,6 +42,7 @@ lock: setup ## Write the lock files anew (newer versions: make lock UPGRADE=--up
 
 docs: setup ## Write the generated reference
 	$(bin)/python scripts/reference.py
+	$(bin)/python scripts/api_docs.py
 
 deploy: setup ## Write deploy/ anew: what other systems need, for the shipped probes.yaml
 	$(bin)/python scripts/deploy.py

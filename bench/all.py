@@ -16,7 +16,7 @@ from verdicts import machine
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "performance.md"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
-BENCHES = ("start", "cost", "throughput", "truth", "scrape", "memory", "scale", "growth", "cores", "web")
+BENCHES = ("start", "cost", "throughput", "truth", "scrape", "memory", "scale", "growth", "cores", "web", "history")
 """Of these, those that are here."""
 BUSY = 0.5
 _SAID = {None: "not judged", True: "holds", False: "DOES NOT HOLD"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,8 @@ PEOPLE, EVERY_S = 50, 5.0
 STREAM = "/events"
 LAG_MS, ERROR_MS, OVERVIEW_MS, PAGE_KB, CHECK_MS = 10.0, 2.0, 60.0, 150.0, 100.0
 DAYS, FINE_DAYS = 90, 90
+KINDS = 97
+"""So many different hours there are, and days."""
 CHECK_PAGES = 40
 
 
@@ -59,20 +62,23 @@ def name(number: int) -> str:
 
 def remember(path: Path, checks: int, now: float, fine_days: int) -> None:
     """A store that has been watching ``checks`` for ninety days, one run a minute: what is kept of that."""
-    today = int(now // DAY_S)
-    hour, day = _hour(), _day()
+    today, chance = int(now // DAY_S), random.Random(1)
+    hours = [pack({slot: _tally(5, random.Random(kind)) for slot in range(SLOTS)}) for kind in range(KINDS)]
+    days = [pack({0: _tally(1_440, random.Random(kind))}) for kind in range(KINDS)]
     with closing(Store(path)) as store, store._writing() as connection:
         since = float((today - DAYS) * DAY_S)
         ids = [name(number) for number in range(checks)]
-        for days_ago in range(DAYS, 0, -1):
-            rows = [{"check_id": one, "region": "local", "day": today - days_ago, **day} for one in ids]
+        for day in range(today - DAYS, today):
+            runs = {"region": "local", "day": day, "runs": 1_440, "good": 1_440}
+            rows: list[dict[str, Any]] = [{**runs, "check_id": one, "payload": chance.choice(days)} for one in ids]
             schema.insert(connection, schema.days, rows)
-            if days_ago <= fine_days:
-                hours = [(today - days_ago) * 24 + number for number in range(24)]
-                rows = [
-                    {"check_id": one, "region": "local", "hour": at, "payload": hour} for one in ids for at in hours
-                ]
-                schema.insert(connection, schema.hours, rows)
+            fine = range(day * 24, day * 24 + 24) if day >= today - fine_days else ()
+            rows = [
+                {"check_id": one, "region": "local", "hour": hour, "payload": chance.choice(hours)}
+                for one in ids
+                for hour in fine
+            ]
+            schema.insert(connection, schema.hours, rows)
         schema.insert(
             connection,
             schema.watched,
@@ -97,19 +103,13 @@ def _outage(at: float) -> list[tuple[str, str, float]]:
     return [(up, down, at), (down, up, at + 1_200.0)]
 
 
-def _tally(runs: int) -> Tally:
-    whole = Tally(runs=runs, good=runs)
-    for number in range(runs):
-        whole.took(0.02 + 0.0007 * (number % 40), {"connect": 0.002, "processing": 0.015 + 0.0005 * (number % 40)})
+def _tally(runs: int, chance: random.Random) -> Tally:
+    """What ``runs`` good runs of some check came to."""
+    whole, usual_s = Tally(runs=runs, good=runs), chance.uniform(0.01, 0.2)
+    for _ in range(runs):
+        took_s = usual_s * chance.lognormvariate(0.0, 0.3)
+        whole.took(took_s, {"connect": 0.1 * took_s, "processing": 0.8 * took_s})
     return whole
-
-
-def _hour() -> bytes:
-    return pack(dict.fromkeys(range(SLOTS), _tally(5)))
-
-
-def _day() -> dict[str, Any]:
-    return {"runs": 1_440, "good": 1_440, "payload": pack({0: _tally(1_440)})}
 
 
 def visited(port: int, lasting_s: float, stream: str = STREAM) -> Seen:

@@ -346,3 +346,51 @@ def test_schedulers_that_share_how_far_the_wall_clock_is_ahead_share_their_slots
         assert first.scheduler.stands_at("a") == pytest.approx(clock.monotonic() + (second.due_in_s("a") or 0))
 
     run_moved(main)
+
+
+def test_a_run_beside_the_slots_waits_for_the_one_under_way_and_leaves_the_slots_where_they_are() -> None:
+    async def main(clock: MovedClock) -> None:
+        bench = Bench(clock, run_s=2.0)
+        bench.scheduler.update([check()])
+        serving = asyncio.create_task(bench.scheduler.serve())
+        await asyncio.sleep(20)
+        await asyncio.sleep(bench.starts["a"][-1] + 11.0 - clock.monotonic())
+        under_way = bench.starts["a"][-1]
+        assert bench.running["a"] == 1
+        began: list[float] = []
+
+        async def beside(_: Check) -> None:
+            began.append(clock.monotonic())
+            assert bench.running["a"] == 0, "it overlaps the run that was under way"
+            await asyncio.sleep(1.0)
+
+        assert bench.scheduler.run_beside("a", beside)
+        assert not bench.scheduler.run_beside("a", beside), "one at a time"
+        assert not bench.scheduler.run_beside("b", beside), "there is no such check"
+        await asyncio.sleep(35)
+        assert began == [pytest.approx(under_way + 2.0, abs=0.1)]
+        assert set(bench.gaps()[1:]) == {10.0}
+        assert not bench.missed
+        serving.cancel()
+
+    run_moved(main)
+
+
+def test_a_slot_that_comes_during_a_run_beside_it_is_as_good_as_taken() -> None:
+    async def main(clock: MovedClock) -> None:
+        bench = Bench(clock)
+        bench.scheduler.update([check()])
+        serving = asyncio.create_task(bench.scheduler.serve())
+        await asyncio.sleep(25)
+        runs = len(bench.starts["a"])
+        assert bench.scheduler.run_beside("a", lambda _: asyncio.sleep(12))
+        await asyncio.sleep(11)
+        assert len(bench.starts["a"]) == runs
+        await asyncio.sleep(30)
+        assert set(bench.gaps()[-2:]) == {10.0}
+        assert not bench.missed
+        assert len(await bench.scheduler.stop(5.0)) == 0
+        assert not bench.scheduler.run_beside("a", lambda _: asyncio.sleep(0)), "it has stopped"
+        serving.cancel()
+
+    run_moved(main)

@@ -31,6 +31,11 @@ class Burns:
     interval_s: float = 60.0
     failing: Failing | None = None
     """Where it failed of late; looked up only where it alarms."""
+    alarming: bool = field(init=False, default=False)
+    """Whether there is anything to alert of; reckoned once, since every decision asks."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "alarming", any(self.pair(condition) for condition in BURNS))
 
     def rate(self, window: str) -> float | None:
         """How many times as fast as allowed it was used up within ``window``; None where nothing ran."""
@@ -41,11 +46,6 @@ class Burns:
     def left(self) -> float | None:
         """The share of the budget that is left, 1 to below 0; None where nothing ran."""
         return 1 - self.whole.bad / self.whole.runs / self._allowed if self.whole.runs else None
-
-    @property
-    def alarming(self) -> bool:
-        """Whether there is anything to alert of."""
-        return any(self.pair(condition) for condition in BURNS)
 
     def pair(self, condition: Condition) -> Pair | None:
         """The windows over which ``condition`` begins to hold, if it does."""

@@ -17,7 +17,12 @@ from prober.store import Store
 
 RECENT = 1_000
 """Among so many of the latest incidents the one that is meant is looked for."""
-_STYLES = {Condition.DOWN: "bold red", Condition.PROBER: "magenta", Condition.SILENT: "magenta"}
+_STYLES = {
+    Condition.DOWN: "bold red",
+    Condition.BURNS_FAST: "red",
+    Condition.PROBER: "magenta",
+    Condition.SILENT: "magenta",
+}
 
 
 def list_incidents(loaded: Loaded, *, everything: bool, limit: int, as_json: bool) -> None:

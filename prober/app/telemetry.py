@@ -137,7 +137,7 @@ class SelfMetrics(Collector):
             labels=["check", "window"],
         )
         for check_id, burns in self.alarm.meter.burns.items():
-            objective.add_metric([check_id], burns.slo.objective / 100)
+            objective.add_metric([check_id], round(burns.slo.objective / 100, 9))
             if burns.left is not None:
                 left.add_metric([check_id], burns.left)
             for window in burns.counts:

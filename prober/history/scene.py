@@ -55,6 +55,7 @@ class Scene:
         for check_id, region, lacking in sorted(self._coverage, key=lambda key: self._coverage[key].since):
             if lacking == UNWATCHED:
                 self._regions.setdefault(check_id, []).append(region)
+        self._began = self._decide_since(past)
         forgotten = {check_id for check_id, names in self._regions.items() if self._is_forgotten(check_id, names)}
         if forgotten:
             self._transitions = past.last_transitions(forgotten) | self._transitions
@@ -71,6 +72,17 @@ class Scene:
         line = painted(line, common(self._planned.of(check_id), [watched]), Stretch.MAINTENANCE)
         return spans(painted(line, [(self._now, until)] if until > self._now else (), Stretch.NO_DATA))
 
+    def _decide_since(self, past: Past) -> dict[str, float]:
+        """By check on which regions decide together: since when; from before all that is asked, where that is clear."""
+        names = {name for name, region in (*self._current, *self._transitions) if not region}
+        before = {name: self._transitions.get((name, "")) for name in names}
+        clear = {
+            name
+            for name, changes in before.items()
+            if (SETTLED[changes[0].before] if changes else self._current.get((name, ""))) is not None
+        }
+        return dict.fromkeys(clear, float("-inf")) | past.decided_since(names - clear)
+
     def _is_forgotten(self, check_id: str, regions: Sequence[str]) -> bool:
         """Whether nothing is said of it any more, nor was lately."""
         keys = [(check_id, region) for region in regions]
@@ -82,11 +94,11 @@ class Scene:
         line = self._seen(check_id, first, since, until)
         for region in others:
             line = either(line, self._seen(check_id, region, since, until))
+        if check_id not in self._began:
+            return line
         key = (check_id, "")
-        if key in self._transitions or self._current.get(key) is not None:
-            together = settled(self._transitions.get(key, ()), self._current.get(key), since, until)
-            line = decided(line, together)
-        return line
+        together = settled(self._transitions.get(key, ()), self._current.get(key), since, until)
+        return decided(line, together, self._began[check_id])
 
     def _seen(self, check_id: str, region: str, since: float, until: float) -> Line:
         """What one region saw."""

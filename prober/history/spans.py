@@ -80,11 +80,10 @@ def _better(one: Stretch | None, other: Stretch | None) -> Stretch | None:
     return Stretch.UNKNOWN if Stretch.UNKNOWN in (one, other) else Stretch.NO_DATA
 
 
-def decided(seen: Line, together: Line) -> Line:
-    """What regions decided together, where any of them saw anything; what they saw before they began to decide."""
-    first = next((start for start, _, state in together if state is not None), float("inf"))
+def decided(seen: Line, together: Line, began: float) -> Line:
+    """What regions decided together, where any of them saw anything; what they saw before they ``began`` to decide."""
     return [
-        (start, end, a if start < first or a in _BLIND else b or Stretch.NO_DATA)
+        (start, end, a if start < began or a in _BLIND else b or Stretch.NO_DATA)
         for start, end, a, b in pieces(seen, together)
     ]
 

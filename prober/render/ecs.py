@@ -16,6 +16,10 @@ from prober.sinks.cloudwatch.spec import Spec
 TARGET = "ecs"
 Json = dict[str, Any]
 HEALTH = "import urllib.request as http; http.urlopen('http://127.0.0.1:{port}/healthz', timeout=4)"
+HEALTH_BY_TLS = (
+    "import ssl, urllib.request as http; "
+    "http.urlopen('https://127.0.0.1:{port}/healthz', timeout=4, context=ssl._create_unverified_context())"
+)
 
 
 def render(loaded: Loaded) -> dict[str, str]:
@@ -147,7 +151,7 @@ def _container(config: Config, secrets: list[str], region: str, browser: bool) -
         "PortMappings": [{"ContainerPort": port, "Protocol": "tcp"}],
         "MountPoints": [{"SourceVolume": "data", "ContainerPath": HOME, "ReadOnly": False}],
         "HealthCheck": {
-            "Command": ["CMD", "python3", "-c", HEALTH.format(port=port)],
+            "Command": ["CMD", "python3", "-c", (HEALTH_BY_TLS if config.web.tls else HEALTH).format(port=port)],
             "Interval": 30,
             "Timeout": 5,
             "Retries": 3,

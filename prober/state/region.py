@@ -106,7 +106,8 @@ def advance(state: State, run: Run, policy: AlertPolicy) -> tuple[State, list[Tr
     if run.verdict is Verdict.UNKNOWN:
         return state, []
     started = max(run.started_at, state.last_at)
-    ended = started + max(0.0, run.duration_s)
+    # Runs of a job that reports by itself may overlap: one that began before another ended does not end later for that.
+    ended = max(started, run.started_at + max(0.0, run.duration_s))
     counted = (
         _count_failure(state, run, started, ended)
         if run.verdict is Verdict.DOWN

@@ -139,6 +139,14 @@ class Past:
         rows = self._all(select(schema.transitions).where(_transitions.seq.in_(last)))
         return {(row.check_id, row.region): [codec.transition(row)] for row in rows}
 
+    def decided_since(self, check_ids: Collection[str]) -> dict[str, float]:
+        """By check: since when regions decide on it together."""
+        if not check_ids:
+            return {}
+        query = select(_transitions.check_id, func.min(_transitions.since).label("since"))
+        query = query.where(self._of(_transitions.check_id, check_ids), _transitions.region == "")
+        return {row.check_id: row.since for row in self._all(query.group_by(_transitions.check_id))}
+
     def hushes(self, since: float, until: float) -> tuple[Hush, ...]:
         """Those that were on at some time between, the first to begin first."""
         table = schema.hushes.c

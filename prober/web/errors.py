@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from prober.web.headers import SECURITY_HEADERS
+from prober.web.kinds import MEDIA_TYPE, type_of
 from prober.web.making import templates, to_top
 
 CHALLENGE = 'Bearer realm="prober"'
@@ -32,8 +33,8 @@ def refusal(asked: HTTPConnection, status: int, detail: str = "", headers: dict[
     detail = detail or DETAILS.get(status, "")
     told = {**({"www-authenticate": CHALLENGE} if status == 401 else {}), **(headers or {})}
     if is_api(asked):
-        problem = {"type": "about:blank", "title": title, "status": status, "detail": detail or title}
-        return Response(json.dumps(problem), status, told, media_type="application/problem+json")
+        problem = {"type": type_of(status), "title": title, "status": status, "detail": detail or title}
+        return Response(json.dumps(problem), status, told, media_type=MEDIA_TYPE)
     if wants_page(asked):
         return HTMLResponse(_page().render(title=title, text=detail, up=to_top(asked)), status, told)
     return PlainTextResponse(f"{detail or title}\n", status, told)
@@ -42,7 +43,7 @@ def refusal(asked: HTTPConnection, status: int, detail: str = "", headers: dict[
 def is_api(asked: HTTPConnection) -> bool:
     """Whether it is a program that asks, by the path."""
     path: str = asked.scope["path"]
-    return path.startswith("/api/")
+    return path.startswith("/api/") or path == "/markers"
 
 
 def wants_page(asked: HTTPConnection) -> bool:

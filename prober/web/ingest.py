@@ -12,14 +12,16 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from prober.faults import Retryable
 from prober.web.auth.who import Scope, who_asks
 from prober.web.view import Signals, Told
 
-PREFIXES = ("/ping/", "/ingest/")
-"""Open to everybody at the door: whoever asks brings a token, which is looked at here."""
 KEPT_BYTES = 10_001  # one more than is looked at, which tells that there was more
 MOST_BYTES = 1_000_000
 BODY_S = 10.0
+AT_ONCE = 4
+"""So many signals wait for the store at a time: one that is slow must leave ways to the prober for other questions."""
+WAIT_S = 9.0  # clients that ping wait ten seconds
 SOURCES = ("falco", "alertmanager")
 
 
@@ -27,8 +29,9 @@ def ingest_routes(signals: Signals | None) -> list[Route]:
     """None where nothing is listened to."""
     if signals is None:
         return []
-    ping, methods = _ping(signals), ["GET", "HEAD", "POST"]
-    hooks = [Route(f"/ingest/{source}", _webhook(signals, source), methods=["POST"]) for source in SOURCES]
+    turn, methods = asyncio.Semaphore(AT_ONCE), ["GET", "HEAD", "POST"]
+    ping = _ping(signals, turn)
+    hooks = [Route(f"/ingest/{source}", _webhook(signals, source, turn), methods=["POST"]) for source in SOURCES]
     return [
         Route("/ping/{token}", ping, methods=methods),
         Route("/ping/{token}/{action}", ping, methods=methods),
@@ -36,16 +39,17 @@ def ingest_routes(signals: Signals | None) -> list[Route]:
     ]
 
 
-def _ping(signals: Signals) -> Callable[[Request], Awaitable[Response]]:
+def _ping(signals: Signals, turn: asyncio.Semaphore) -> Callable[[Request], Awaitable[Response]]:
     async def ping(request: Request) -> Response:
         body = await _body(request, KEPT_BYTES)
         token, action = request.path_params["token"], request.path_params.get("action", "")
-        return await _answer(signals.ping(token, action, request.query_params.get("rid", ""), body))
+        rid = request.query_params.get("rid", "")
+        return await _answer(turn, lambda: signals.ping(token, action, rid, body))
 
     return ping
 
 
-def _webhook(signals: Signals, source: str) -> Callable[[Request], Awaitable[Response]]:
+def _webhook(signals: Signals, source: str, turn: asyncio.Semaphore) -> Callable[[Request], Awaitable[Response]]:
     async def webhook(request: Request) -> Response:
         token = request.query_params.get("token")
         who = who_asks(request)
@@ -56,7 +60,7 @@ def _webhook(signals: Signals, source: str) -> Callable[[Request], Awaitable[Res
             document = json.loads(body)
         except (ValueError, RecursionError):
             return PlainTextResponse("expected a JSON document\n", status_code=400)
-        return await _answer(signals.webhook(source, token, document))
+        return await _answer(turn, lambda: signals.webhook(source, token, document))
 
     return webhook
 
@@ -78,10 +82,13 @@ async def _body(request: Request, kept: int) -> bytes:
     return bytes(found)
 
 
-async def _answer(asked: Future[Told]) -> Response:
+async def _answer(turn: asyncio.Semaphore, ask: Callable[[], Future[Told]]) -> Response:
     try:
-        told = await asyncio.wrap_future(asked)
+        async with asyncio.timeout(WAIT_S), turn:
+            told = await asyncio.wrap_future(ask())
     except (CancelledError, asyncio.CancelledError):
         told = Told(503, "the prober is stopping", 5)
+    except (TimeoutError, Retryable):
+        told = Told(503, "the prober is busy; say it again", 5)
     headers = {} if told.retry_after_s is None else {"retry-after": str(told.retry_after_s)}
     return PlainTextResponse(f"{told.line}\n", told.status, headers)

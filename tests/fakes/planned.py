@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -136,7 +137,8 @@ class PlannedHistory:
 
 def wave(seed: str, at: float) -> float:
     """How much slower than usual it is: by the hour of the day, and a little by chance that is always the same."""
-    noise = math.sin(at / 97 + len(seed)) * 0.06 + math.sin(at / 1_301 + ord(seed[0])) * 0.09
+    own = zlib.crc32(seed.encode()) % 1_000
+    noise = math.sin(at / 97 + own) * 0.06 + math.sin(at / (1_301 + own) + own) * 0.09
     return 1 + 0.22 * math.sin((at % DAY) / DAY * 2 * math.pi - 1.2) + noise
 
 

@@ -5,46 +5,55 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import httpx
 from prometheus_client import CollectorRegistry
-from starlette.types import ASGIApp, Receive, Scope, Send
 
+from fakes.alerts import AT
 from fakes.results import Target
 from prober.app.actions import StoreActions, no_passive_checks
 from prober.app.asked import AskedRuns
 from prober.clock import MovedClock
+from prober.config.web import Web, WebAuth, WebToken
 from prober.history import History, Page, Query
 from prober.model import Check, Incident
+from prober.secret import Secret
 from prober.sinks.prometheus import Exposition
 from prober.store import Store
 from prober.web import Health, Row, View, WebServer, create_app
-from prober.web.auth import NOBODY, Who
-from prober.web.auth import Scope as May
+from prober.web.auth import Access
+from prober.web.view import Figure
 
 SHOP = Target(id="shop", tags=("checkout",), runbook="https://wiki.example/shop")
 LOGIN = Target(id="login", title="Log-in", tags=("accounts",))
 PAUSED = Target(id="paused", enabled=False)
 
 
-class Door:
-    """Takes a bearer token for the name of who asks and what they may do: ``ci:run+ingest``."""
+TOKENS: dict[str, tuple[Any, ...]] = {
+    "ada": ("admin",),
+    "bot": ("ack",),
+    "ci": ("ingest",),
+    "reader": ("read",),
+    "all-but-read": ("run", "ack", "ingest"),
+    "all-but-run": ("read", "ack", "ingest"),
+    "all-but-ack": ("read", "run", "ingest"),
+    "all-but-ingest": ("read", "run", "ack"),
+}
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            said = dict(scope["headers"]).get(b"authorization", b"").decode().removeprefix("Bearer ")
-            name, colon, scopes = said.partition(":")
-            csrf = "from-a-page" if name == "browser" else ""
-            who = Who(name, frozenset(May(one) for one in scopes.split("+") if one), csrf) if colon else NOBODY
-            scope["prober.who"] = who
-        await self._app(scope, receive, send)
+def token(who: str) -> str:
+    return f"{who}-0123456789abcdef"
+
+
+def auth() -> Web:
+    """A door that knows ``TOKENS``."""
+    tokens = {who: WebToken(token=Secret(token(who)), scopes=scopes) for who, scopes in TOKENS.items()}
+    return Web(auth=WebAuth(tokens=tokens))
 
 
 @dataclass
@@ -99,8 +108,8 @@ class Site:
     url: str = ""
     view: View = field(init=False)
 
-    def client(self, who: str = "ada:admin", **options: Any) -> httpx.Client:
-        headers = {"Authorization": f"Bearer {who}"} if who else {}
+    def client(self, who: str = "ada", **options: Any) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {token(who)}"} if who else {}
         return httpx.Client(base_url=self.url, headers=headers, timeout=20, trust_env=False, **options)
 
     def take_signal(self, check_id: str, signal: Mapping[str, object]) -> None:
@@ -117,12 +126,11 @@ class Site:
         return replace(self.view, history=None, actions=None)
 
     @contextmanager
-    def serving(self, view: View, who: str = "ada:admin") -> Iterator[httpx.Client]:
-        """Another web side, over ``view``."""
-        server = WebServer(Door(create_app(view)), "127.0.0.1", 0)
+    def serving(self, view: View) -> Iterator[httpx.Client]:
+        """Another web side, over ``view``, that lets anybody on this machine in."""
+        server = WebServer(create_app(view), "127.0.0.1", 0)
         server.start()
-        headers = {"Authorization": f"Bearer {who}"}
-        with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", headers=headers, trust_env=False) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=20, trust_env=False) as client:
             yield client
         server.stop(5.0)
 
@@ -160,5 +168,32 @@ def view_of(site: Site, actions: StoreActions, history: History) -> View:
         shown_config=lambda check: check.model_dump(mode="json"),
         history=history,
         actions=actions,
-        inner=lambda: {"slots_missed": 0},
+        inner=lambda: {"runs": [Figure("slots missed", "0")]},
     )
+
+
+@contextmanager
+def site_at(path: Path) -> Iterator[Site]:
+    """A web side over the store in ``path``, an hour after AT, with a loop in a thread for what measures."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    clock = MovedClock(AT + 3_600)
+    checks: list[Check] = [SHOP, LOGIN, PAUSED]
+    with closing(Store(path, clock)) as store:
+        alarm: Any = Alarm(store)
+        runner = Runner()
+        runs = AskedRuns(lambda: runner, lambda: {check.id: check for check in checks}, loop)
+        site = Site(clock, store, alarm, runner, runs, loop, checks)
+        config: Any = SimpleNamespace(checks=checks)
+        actions = StoreActions(alarm, runs, lambda: config, site.take_signal)
+        site.view = view_of(site, actions, Past(site))
+        server = WebServer(create_app(site.view, Access(auth(), clock)), "127.0.0.1", 0)
+        server.start()
+        site.url = f"http://127.0.0.1:{server.port}"
+        yield site
+        site.on_loop(runs.close)
+        server.stop(5.0)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()

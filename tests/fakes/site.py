@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -158,3 +159,12 @@ def serving(view: View, who: Who | None = None) -> Iterator[httpx.Client]:
             yield client
     finally:
         server.stop(5.0)
+
+
+def warmed(client: httpx.Client, path: str = "") -> str:
+    """The overview once the history is there: it comes by itself, and pages wait for it only for a while."""
+    deadline = time.monotonic() + 20
+    while '<svg class="bars"' not in (page := client.get(f"/{path}").text):
+        assert time.monotonic() < deadline, "the history never came"
+        time.sleep(0.02)  # another thread's progress, not time passing
+    return page

@@ -199,14 +199,14 @@ def test_notes_and_markers_are_kept_bounded(store: Store) -> None:
 # Objectives.
 
 
-def test_a_budget_is_the_time_that_may_be_down(store: Store, history: History, clock: MovedClock) -> None:
+def test_a_budget_is_of_the_runs_that_may_fail(store: Store, history: History, clock: MovedClock) -> None:
     Watching(store).sees(SHOP, "u" * 400 + "d" * 4 + "u" * 396)
     clock.set_wall(AT + 800 * 30)
     now = clock.wall()
     budget = history.budget(SHOP, now)
     assert budget is not None
     assert (budget.objective, budget.window_s) == (99.0, 30 * DAY_S)
-    assert budget.left == pytest.approx(1 - 120 / (0.01 * 24_000))
+    assert budget.left == pytest.approx(1 - 4 / (0.01 * 800))
     assert budget.burn == pytest.approx({"1h": 0.0, "6h": 4 / 720 / 0.01, "1d": 0.5, "3d": 0.5}, rel=0.02)
     assert budget.gone_at == pytest.approx(now + budget.left * 30 * DAY_S / budget.burn["6h"])
     assert history.budget(check(), now) is None

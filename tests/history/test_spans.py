@@ -38,9 +38,9 @@ LINES = st.builds(
 )
 
 
-@given(LINES, LINES, changes(), STRETCHES, st.lists(TIMES, min_size=2, max_size=8))
-def test_spans_are_the_whole_time_and_seconds_add_up_to_it(one, other, together, planned, cuts) -> None:  # type: ignore[no-untyped-def]
-    seen = decided(either(one, other), settled(together, None, AT, UNTIL))
+@given(LINES, LINES, changes(), TIMES, STRETCHES, st.lists(TIMES, min_size=2, max_size=8))
+def test_spans_are_the_whole_time_and_seconds_add_up_to_it(one, other, together, began, planned, cuts) -> None:  # type: ignore[no-untyped-def]
+    seen = decided(either(one, other), settled(together, None, AT, UNTIL), began)
     told = spans(painted(seen, planned, Stretch.MAINTENANCE))
     assert (told[0].start, told[-1].end) == (AT, UNTIL)
     for before, after in pairwise(told):
@@ -64,12 +64,12 @@ def test_what_is_laid_over_is_all_there_is_where_it_lies(line, over) -> None:  #
 def test_what_regions_did_not_decide_yet_is_what_they_saw() -> None:
     seen = [(AT, UNTIL, Stretch.UP)]
     change = Transition("shop", "", Verdict.UNKNOWN, Verdict.DOWN, AT + 500, AT + 400)
-    told = spans(decided(seen, settled([change], None, AT, UNTIL)))
+    told = spans(decided(seen, settled([change], None, AT, UNTIL), AT + 400))
     assert [(span.state, span.start - AT) for span in told] == [(Stretch.UP, 0), (Stretch.DOWN, 400)]
 
 
 def test_where_too_few_regions_were_heard_of_nothing_is_said() -> None:
     seen = [(AT, UNTIL, Stretch.UP)]
     lost = Transition("shop", "", Verdict.UP, Verdict.UNKNOWN, AT + 500, AT + 400)
-    told = spans(decided(seen, settled([lost], None, AT, UNTIL)))
+    told = spans(decided(seen, settled([lost], None, AT, UNTIL), 0.0))
     assert [(span.state, span.start - AT) for span in told] == [(Stretch.UP, 0), (Stretch.NO_DATA, 400)]

@@ -140,6 +140,19 @@ def test_where_regions_decide_together_their_word_is_that_of_all(
     assert history.uptime("shop", "", AT, AT + 600).runs == 40
 
 
+def test_where_too_few_regions_were_heard_of_it_is_no_data_whenever_one_begins_to_look(
+    store: Store, history: History, clock: MovedClock
+) -> None:
+    Watching(store).sees(SHOP, "u" * 20)
+    decided(store, "1", transitions=(Transition("shop", "", Verdict.UNKNOWN, Verdict.UP, AT + 100, AT + 90),))
+    decided(store, "2", transitions=(Transition("shop", "", Verdict.UP, Verdict.UNKNOWN, AT + 210, AT + 200),))
+    decided(store, "3", transitions=(Transition("shop", "", Verdict.UNKNOWN, Verdict.UP, AT + 510, AT + 500),))
+    clock.set_wall(AT + 600)
+    assert told(history.spans("shop", "", AT, AT + 600)) == [("up", 0, 200), ("no_data", 200, 500), ("up", 500, 600)]
+    clock.set_wall(AT + 400)
+    assert told(history.spans("shop", "", AT + 300, AT + 400)) == [("no_data", 300, 400)]
+
+
 def test_days_are_those_of_utc_and_today_is_the_last(
     store: Store, history: History, clock: MovedClock, rolled: bool
 ) -> None:

@@ -156,6 +156,17 @@ class _Run:
         self.started_at = at - finding.duration_s
 
 
+def test_a_long_run_that_ends_after_a_shorter_one_puts_nothing_into_the_future() -> None:
+    pulse, state = begun(begun(first(AT, RHYTHM), "a", AT, RHYTHM), "b", AT + 100, RHYTHM), State("backup", "eu")
+    for rid, now in (("b", AT + 150), ("a", AT + 400)):
+        pulse, finding = well(pulse, now, RHYTHM, rid)
+        state, _ = advance(state, _Run(finding, now), HeartbeatAlerts())
+        assert state.last_at == now
+    again = restored(None, None, state, RHYTHM)
+    assert again is not None
+    assert again.due_at == pulse.due_at
+
+
 def test_each_further_period_of_silence_is_one_more_failed_run() -> None:
     pulse, found = looks(first(AT, RHYTHM), AT + 660, RHYTHM)
     assert [(one.verdict, one.reason) for one in found] == [(Verdict.DOWN, Reason.SILENT)]

@@ -230,6 +230,12 @@ def test_runs_that_have_no_row_of_their_own_are_counted_where_they_belong(store:
         assert past.coverage(["shop"], 0.0)["shop", REGION, "result"].gaps == []
 
 
+def test_a_row_stands_for_no_more_runs_than_it_can_tell_of(store: Store) -> None:
+    Watching(store, thin_s=DAY_S).sees(SHOP, "u" * 1_300, AT, 1.0)
+    assert [result.runs for result in store.results("shop")] == [601, 601, 1]
+    assert max(len(result.payload.get("left_out", ())) for result in store.results("shop")) == 602
+
+
 def test_a_row_of_a_release_that_kept_only_the_number_counts_for_so_many(store: Store, clock: MovedClock) -> None:
     store.commit(batch(results=tuple(runs(SHOP, "ud")), stands_for={"shop-0": 9}))
     roll(store)

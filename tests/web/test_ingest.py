@@ -10,7 +10,6 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,6 @@ import pytest
 from fakes.process import Prober, prober
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.types import ASGIApp, Receive, Send
-from starlette.types import Scope as AsgiScope
 
 from prober.app.passive.sources import alertmanager, falco
 from prober.app.service import Service
@@ -32,8 +29,6 @@ from prober.model import Verdict
 from prober.probes.heartbeat import FalcoEvents, FiringAlerts
 from prober.shard import Shard, owner
 from prober.state import State
-from prober.web import create_app
-from prober.web.auth.who import Scope, Who
 
 TOKEN = "9f1c2e0a-5f6b-4a57-9d1e-0d3a5f5a7c11"
 EVENTS = "falco-events-token-0001"
@@ -384,28 +379,36 @@ def test_a_check_is_down_while_any_alert_of_its_own_fires_over_a_restart_too(tmp
     asyncio.run(story())
 
 
-def known_as(app: ASGIApp, who: Who) -> ASGIApp:
-    """``app`` behind a door that knows who asks."""
-
-    async def entered(scope: AsgiScope, receive: Receive, send: Send) -> None:
-        await app({**scope, "prober.who": who}, receive, send)
-
-    return entered
+GUARDED = """
+web:
+  auth:
+    tokens:
+      falcosidekick: {token: "a-bearer-token-of-32-characters-1", scopes: [ingest]}
+      grafana: {token: "a-bearer-token-of-32-characters-2", scopes: [read]}
+"""
 
 
 def test_without_a_token_webhooks_are_for_those_who_may_ingest(tmp_path: Path) -> None:
     async def story(world: World) -> None:
-        assert (await world.post("falco", EVENT, None)).status_code == 401
-        view = replace(world.service._sight.view(world.service._metrics()), signals=world.service.intake)
-        found = []
-        for scope in (Scope.READ, Scope.INGEST):
-            app = known_as(create_app(view), Who("falcosidekick", frozenset({scope})))
-            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://prober") as web:
-                found.append((await web.post("/ingest/falco", json=EVENT)).status_code)
-        assert found == [403, 200]
-        assert world.results("falco")[-1][0] == "down"
+        for number, status in ((None, 401), (2, 403), (3, 401), (1, 200)):
+            headers = {"authorization": f"Bearer a-bearer-token-of-32-characters-{number}"} if number else {}
+            answer = await world.web.post("/ingest/falco", json=EVENT, headers=headers)
+            assert answer.status_code == status, number
+        assert len(world.results("falco")) == 1
+        assert (await world.ping()).status_code == 200, "a ping brings a token of its own"
 
-    in_a_world(tmp_path, story)
+    in_a_world(tmp_path, story, config=GUARDED + CONFIG)
+
+
+def test_signals_come_in_by_the_api_too(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        path, said = "/api/v1/checks/backup/signals", {"kind": "fail", "message": "no space", "duration_s": 3}
+        ours = {"authorization": "Bearer a-bearer-token-of-32-characters-1"}
+        assert (await world.web.post(path, json=said)).status_code == 401
+        assert (await world.web.post(path, json=said, headers=ours)).status_code == 202
+        assert world.results() == [("down", "reported", "no space", 3.0)]
+
+    in_a_world(tmp_path, story, config=GUARDED + CONFIG)
 
 
 def test_the_api_hands_signals_in_by_the_id_of_the_check(tmp_path: Path) -> None:
@@ -471,6 +474,7 @@ artifacts: {{dir: artifacts}}
 checks:
   - {{id: backup, kind: heartbeat, token: {TOKEN}, period: 1h, max_runtime: 30m}}
   - {{id: quick, kind: heartbeat, token: quick-token-of-16-chars, period: 1s, grace: 0s}}
+  - {{id: brief, kind: heartbeat, token: brief-token-of-16-chars, period: 1h, grace: 0s, max_runtime: 1s}}
 """
 
 
@@ -486,6 +490,8 @@ def test_a_prober_that_is_killed_right_after_its_answer_has_lost_nothing(tmp_pat
         url = url_of(process)
         assert httpx.get(f"{url}/ping/{TOKEN}/start", params={"rid": "7"}, trust_env=False).status_code == 200
         assert httpx.post(f"{url}/ping/{TOKEN}/fail", content=b"no space", trust_env=False).text == "OK\n"
+        assert httpx.get(f"{url}/ping/brief-token-of-16-chars/start", trust_env=False).status_code == 200
+        assert httpx.get(f"{url}/ping/brief-token-of-16-chars", trust_env=False).status_code == 200
         process.send(signal.SIGKILL)
         process.end()
     with prober(*command, cwd=tmp_path) as process:
@@ -499,6 +505,8 @@ def test_a_prober_that_is_killed_right_after_its_answer_has_lost_nothing(tmp_pat
     with sqlite3.connect(tmp_path / "prober.db") as database:
         query = "SELECT verdict, message, duration_s > 0 FROM results WHERE check_id = 'backup' ORDER BY seq"
         assert database.execute(query).fetchall() == [("down", "no space", 0), ("up", "", 1)]
+        query = "SELECT verdict FROM results WHERE check_id = 'brief'"
+        assert database.execute(query).fetchall() == [("up",)], "a run that ended does not come back"
 
 
 ANYTHING = st.recursive(

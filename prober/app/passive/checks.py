@@ -122,6 +122,7 @@ class Passive:
                 entry.pulse, finding = pulses.looked(entry.pulse, now, entry.rhythm)
                 if finding is not None:
                     self._tell(entry, finding, now, {})
+                    self._kept_at = -math.inf
         self._next_at = min((one.pulse.next_at for one in self._entries.values() if one.pulse), default=math.inf)
 
     async def hear(self, check_id: str, change: Change, facts: dict[str, Any]) -> bool | None:
@@ -129,14 +130,14 @@ class Passive:
         entry = self._entries.get(check_id)
         if not self._open or self._keeper is None or entry is None or entry.pulse is None:
             return None
-        now = self._time_passed()
+        now, before = self._time_passed(), entry.pulse
         entry.pulse, finding = change(entry.pulse, now, entry.rhythm)
         self._next_at = min(self._next_at, entry.pulse.next_at)
         written: list[Awaitable[None]] = []
         if finding is not None:
             written.append(self._tell(entry, finding, now, facts))
-        if finding is None or entry.check.sources is not None:  # what no result tells of is kept by itself
-            written.append(self._keeper.keep())
+        if entry.pulse.runs.keys() != before.runs.keys() or entry.check.sources is not None or finding is None:
+            written.append(self._keeper.keep())  # what no result tells of: runs under way, and what stands
         try:
             async with asyncio.timeout(COMMIT_S):
                 await asyncio.gather(*written)

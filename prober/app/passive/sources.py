@@ -13,7 +13,7 @@ from prober.model import Verdict
 from prober.probes.heartbeat import PRIORITIES, FalcoEvents, FiringAlerts, Priority, Spec
 
 MOST_ALERTS = 1_000
-TEXT_CHARS = 2_000
+TEXT_CHARS = 500
 
 SOURCES = ("falco", "alertmanager")
 

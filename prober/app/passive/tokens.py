@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -28,16 +29,17 @@ class Heard:
 
 @dataclass(slots=True)
 class Tokens:
-    """Those of one configuration, and how much was said by each. Used by the web's thread alone."""
+    """Those of one configuration, and how much was said by each. Any thread may ask."""
 
     monotonic: Callable[[], float]
     _by_digest: dict[bytes, Heard] = field(default_factory=dict)
     _key: bytes = field(default_factory=lambda: secrets.token_bytes(16))
     _spent: dict[str, tuple[float, float]] = field(default_factory=dict)
     """By check id: what it still may say, as of when."""
+    _spending: threading.Lock = field(default_factory=threading.Lock)
 
     def adopt(self, checks: Iterable[Spec], place: Place) -> None:
-        """Know those of ``checks``, also of them that are heard elsewhere. Called from any thread."""
+        """Know those of ``checks``, also of them that are heard elsewhere."""
         self._by_digest = {self._digest(one.token.reveal()): Heard(one, _elsewhere(one, place)) for one in checks}
 
     def find(self, token: str) -> Heard | None:
@@ -49,13 +51,14 @@ class Tokens:
 
     def wait_s(self, check_id: str) -> float:
         """0 where one more signal may come now, which counts; else how long not."""
-        now = self.monotonic()
-        left, at = self._spent.get(check_id, (float(BURST), now))
-        left = min(float(BURST), left + max(0.0, now - at) * PER_S)
-        if left < 1.0:
-            return (1.0 - left) / PER_S
-        self._spent[check_id] = (left - 1.0, now)
-        return 0.0
+        with self._spending:
+            now = self.monotonic()
+            left, at = self._spent.get(check_id, (float(BURST), now))
+            left = min(float(BURST), left + max(0.0, now - at) * PER_S)
+            if left < 1.0:
+                return (1.0 - left) / PER_S
+            self._spent[check_id] = (left - 1.0, now)
+            return 0.0
 
     def _digest(self, token: str) -> bytes:
         return blake2b(token.encode(errors="replace"), digest_size=16, key=self._key).digest()

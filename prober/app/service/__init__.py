@@ -124,7 +124,7 @@ class Service:
             lambda: self._loaded,
             Elsewhere(self._alarm, self.clock),
             self._history(),
-            StoreActions(self._alarm, self._asked, lambda: self._loaded.config),
+            StoreActions(self._alarm, self._asked, lambda: self._loaded.config, self.intake.ingest),
             lambda: redactor_for(self._loaded),
         )
         view = self._sight.view(self._metrics())

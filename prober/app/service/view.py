@@ -85,7 +85,7 @@ class Sight:
 
     def _shown_config(self, check: Check) -> Mapping[str, object]:
         """Secrets are a type, but references may have put one into any text."""
-        shown: Mapping[str, object] = self.redactor().value(check.model_dump(mode="json"))
+        shown: Mapping[str, object] = self.redactor().value(check.model_dump(mode="json", by_alias=True))
         return shown
 
     def _row(self, check: Check, seen: Seen, maintenance: str) -> Row:

@@ -28,7 +28,10 @@ def watch(loaded: Callable[[], Loaded], url: str | None, token: str | None, ever
     """
     with _source(loaded, url, token) as look, ExitStack() as stack:
         out = console()
-        board = look()
+        try:
+            board = look()
+        except Retryable as fault:
+            raise UserFault(describe(fault)) from None
         if not out.is_terminal:
             out.print(screen(board, Asked(), out.width))
             return

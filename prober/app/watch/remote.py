@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -39,6 +40,9 @@ class Remote:
         if self.token is not None:
             headers["authorization"] = f"Bearer {self.token.reveal()}"
         try:
+            parts = urlsplit(self.url)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+                raise ValueError
             self._client = httpx.Client(base_url=self.url.rstrip("/"), headers=headers, timeout=TIMEOUT_S)
         except (httpx.InvalidURL, UnicodeError, ValueError):
             raise UserFault(f"--url {self.url}: expected an address such as https://status.example") from None

@@ -46,7 +46,7 @@ def screen(board: Board, asked: Asked, width: int, height: int | None = None) ->
     found = chosen(board, asked.text)
     head = [_head(board, len(found), width)]
     if board.fault:
-        head.append(_cut(Text(board.fault, style="bold red"), width))
+        head.append(_cut(Text(one_line(board.fault), style="bold red"), width))
     room = None if height is None else max(1, (height - len(head) - 4) // 3)
     troubles = _troubles(board, width, room)
     columns = columns_for(width, found)
@@ -132,7 +132,9 @@ def _row(line: Line, columns: Sequence[Column], now: float) -> Text:
         "uptime": Text(percent(line.uptime)),
         "seen": Text(one_line(line.note), style="dim"),
     }
-    return Text(" ").join(_fitted(cells[column.name], column) for column in columns)
+    row = Text(" ").join(_fitted(cells[column.name], column) for column in columns)
+    row.rstrip()
+    return row
 
 
 def _foot(asked: Asked, first: int, shown: int, found: int, width: int) -> Text:

@@ -137,10 +137,10 @@ def _container(config: Config, source: Source, browser: bool) -> dict[str, Any]:
         "args": ["serve", "--config", f"{CONFIG}/probes.yaml"],
         "env": _environment(config, source),
         "ports": [{"name": "web", "containerPort": config.web.port}],
-        "startupProbe": _health("/healthz", every_s=2, failures=60),
+        "startupProbe": _health(config, "/healthz", every_s=2, failures=60),
         # Of the prober's own threads alone: what it watches may be down as long as it likes.
-        "livenessProbe": _health("/healthz", every_s=10, failures=6),
-        "readinessProbe": _health("/readyz", every_s=5, failures=2),
+        "livenessProbe": _health(config, "/healthz", every_s=10, failures=6),
+        "readinessProbe": _health(config, "/readyz", every_s=5, failures=2),
         "resources": {
             "requests": {"cpu": "1" if browser else "250m", "memory": "1536Mi" if browser else "256Mi"},
             # No CPU limit: throttled, a prober measures itself.
@@ -171,9 +171,9 @@ def _environment(config: Config, source: Source) -> list[dict[str, Any]]:
     return own + secrets
 
 
-def _health(path: str, *, every_s: int, failures: int) -> dict[str, Any]:
+def _health(config: Config, path: str, *, every_s: int, failures: int) -> dict[str, Any]:
     return {
-        "httpGet": {"path": path, "port": "web"},
+        "httpGet": {"path": path, "port": "web", **({"scheme": "HTTPS"} if config.web.tls else {})},
         "periodSeconds": every_s,
         "timeoutSeconds": 4,
         "failureThreshold": failures,

@@ -33,6 +33,7 @@ def _own_job(config: Config) -> dict[str, Any]:
     return {
         "job_name": config.job,
         "honor_labels": True,
+        **({"scheme": "https"} if config.web.tls else {}),
         "static_configs": by_region or [{"targets": [_default(config)]}],
     }
 

@@ -48,6 +48,10 @@ class CheckShown(Shown):
     """When the state began."""
     undecided: str
     """How far the latest runs are from changing it, such as ``failing 2 of 3``."""
+    regions: Mapping[str, Verdict]
+    """What each region last settled on; empty where this one is all there is."""
+    maintenance: str
+    """The maintenance that it is under now, in words; empty where under none."""
     next_run_at: Stamp | None
     latest: LatestRun | None
     """None before the first run."""
@@ -140,6 +144,8 @@ def _values(call: Call, check: Check, row: Row | None, incidents: Mapping[str, l
         "state": row.state if row else Verdict.UNKNOWN,
         "since": shown_moment(row.since) if row else None,
         "undecided": row.undecided if row else "",
+        "regions": dict(row.regions) if row else {},
+        "maintenance": row.maintenance if row else "",
         "next_run_at": shown_moment(row.next_run_at) if row else None,
         "latest": _latest(row),
         "incidents": tuple(incidents.get(check.id, ())),
@@ -174,6 +180,8 @@ _EXAMPLE = {
     "state": "down",
     "since": "2026-12-24T21:58:30.250Z",
     "undecided": "",
+    "regions": {},
+    "maintenance": "",
     "next_run_at": "2026-12-24T22:00:30.000Z",
     "latest": {
         "run_id": "9f86d081884c7d65",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prober import __version__
 from prober.web import view
-from prober.web.api.models import Json, Shown
+from prober.web.api.models import Shown
 from prober.web.api.operation import Answer, Call, Operation
 from prober.web.auth import Scope
 
@@ -16,6 +18,17 @@ class Well(Shown):
     line: str
 
 
+class FigureShown(Shown):
+    """One thing the prober says of itself."""
+
+    name: str
+    value: str
+    note: str
+    """What it means, where the name does not say it."""
+    well: bool
+    """False where somebody should look into it."""
+
+
 class HealthShown(Shown):
     """How the prober itself is."""
 
@@ -25,8 +38,8 @@ class HealthShown(Shown):
     """Whether everything moves; what ``/healthz`` says."""
     ready: Well
     """Whether it measures; what ``/readyz`` says."""
-    figures: Json
-    """Its own figures, by name; which there are changes with releases."""
+    figures: Mapping[str, tuple[FigureShown, ...]]
+    """By section; which there are changes with releases."""
 
 
 def get_health(call: Call) -> Answer:
@@ -38,7 +51,10 @@ def get_health(call: Call) -> Answer:
             region=seen.region,
             healthy=_well(seen.healthy()),
             ready=_well(seen.ready()),
-            figures=dict(seen.inner()),
+            figures={
+                section: tuple(FigureShown(name=f.name, value=f.value, note=f.note, well=f.well) for f in figures)
+                for section, figures in seen.inner().items()
+            },
         )
     )
 
@@ -61,8 +77,7 @@ OPERATIONS = (
             "region": "eu-west-1",
             "healthy": {"ok": True, "line": ""},
             "ready": {"ok": True, "line": ""},
-            "figures": {},
+            "figures": {"runs": [{"name": "slots missed", "value": "0", "note": "", "well": True}]},
         },
-        at_hand=True,
     ),
 )

@@ -13,10 +13,11 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from prober import __version__
 from prober.web.api.models import Given
 from prober.web.api.operation import Operation
-from prober.web.api.problems import MEDIA_TYPE, Problem, problem
+from prober.web.api.problems import Problem, problem
+from prober.web.kinds import MEDIA_TYPE
 
 REFERENCE = "#/components/schemas/{model}"
-EVERYWHERE = (401, 403, 500, 503)
+EVERYWHERE = (401, 403, 429, 500, 503)
 """What every operation may answer; 422 goes with all that is read from a request."""
 _IDS = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"}
 _ETAG = {"ETag": "Of the content; sent back as If-None-Match, the answer is 304 as long as nothing has changed."}
@@ -62,6 +63,7 @@ _PROBLEMS = {
     413: "TooLarge",
     415: "UnsupportedMediaType",
     422: "Invalid",
+    429: "TooOften",
     500: "Internal",
     503: "Unavailable",
 }
@@ -189,7 +191,7 @@ def _problem_response(status: int) -> dict[str, Any]:
         "description": HTTPStatus(status).phrase,
         "content": {MEDIA_TYPE: {"schema": schema, "example": example}},
     }
-    if status == 503:
+    if status in (429, 503):
         after = {"description": "Seconds after which to try again.", "schema": {"type": "integer"}}
         described["headers"] = {"Retry-After": after}
     return described

@@ -11,27 +11,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from prober.web.api.models import Shown
+from prober.web.kinds import MEDIA_TYPE, type_of, usual_detail
 
-MEDIA_TYPE = "application/problem+json"
 AGAIN_S = 5
 """When to try again where nobody knows better."""
 MOST_MISTAKES = 20
-
-_KNOWN: Mapping[int, tuple[str, str]] = {
-    400: ("bad-request", "The request cannot be read."),
-    401: ("unauthorized", "Say who you are: a token (Authorization: Bearer ...), or a user and password."),
-    403: ("forbidden", "What you are known by may not do this."),
-    404: ("not-found", "There is nothing here."),
-    405: ("method-not-allowed", "This is not done here; see Allow."),
-    408: ("timeout", "The request did not come in time."),
-    409: ("conflict", "This makes no sense at the moment."),
-    413: ("too-large", "The body is too large."),
-    415: ("unsupported-media-type", "Send JSON, and say so: Content-Type: application/json."),
-    422: ("invalid", "Some of it is not as expected; see errors."),
-    500: ("internal", "This is a bug of the prober's; its log has more."),
-    501: ("not-here", "This prober does not do that."),
-    503: ("unavailable", "Try again later."),
-}
 
 
 class Mistake(Shown):
@@ -61,16 +45,6 @@ class Invalid(HTTPException):
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
         super().__init__(422)
         self.mistakes = tuple(mistakes[:MOST_MISTAKES])
-
-
-def type_of(status: int) -> str:
-    """The type of the problems that answer with ``status``."""
-    return f"/problems/{_KNOWN[status][0]}" if status in _KNOWN else "about:blank"
-
-
-def usual_detail(status: int) -> str:
-    """What is said where nothing more is known."""
-    return _KNOWN[status][1] if status in _KNOWN else HTTPStatus(status).phrase
 
 
 def problem(status: int, detail: str = "", mistakes: Sequence[Mistake] = ()) -> Problem:

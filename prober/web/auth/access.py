@@ -43,11 +43,15 @@ class Access:
         self._throttle = Throttle(self.clock)
         self._random = secrets.token_bytes(32)
         self._waiting = 0
-        self.adopt(web or Web())
+        self._began = web or Web()
+        self.rules = Rules(self._began, self._random)
 
     def adopt(self, web: Web) -> None:
-        """Go by ``web`` from now on, from any thread: what an answer rests on is one object."""
-        self.rules = Rules(web, self._random)
+        """Go by ``web`` from now on, from any thread: what an answer rests on is one object.
+
+        Whether there is TLS is as it was at the start, and so is whether cookies need it.
+        """
+        self.rules = Rules(web.model_copy(update={"tls": self._began.tls}), self._random)
 
     def local(self, rules: Rules) -> Who:
         """Who asks over loopback where nobody has to say who they are."""

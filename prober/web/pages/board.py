@@ -146,7 +146,8 @@ class Board:
         past = self._past.told.get(row.check_id, Told())
         seen = row.message if state != "up" or row.undecided else ""
         reason = row.reason if seen else None
-        told = (row.check_id, state, row.title, reason, seen, row.undecided, row.regions, row.maintenance)
+        known_past = row.check_id in self._past.told
+        told = (row.check_id, state, row.title, reason, seen, row.undecided, row.regions, row.maintenance, known_past)
         key = (told, since, past, check)
         known = self._entries.get(row.check_id)
         if known is not None and known[0] == key:

@@ -16,7 +16,7 @@ from prober.web.pages.bars import LETTERS
 WIDTH, HEIGHT = 1_000, 200
 MOST_PHASES = 8
 """There are so many colours."""
-MOST_TICKS = 6
+MOST_TICKS = 7
 STEPS_S = (3_600, 2 * 3_600, 4 * 3_600, 6 * 3_600, 12 * 3_600, *(days * 86_400 for days in (1, 2, 7, 14, 30)))
 
 Line = Sequence[tuple[float, float, float]]
@@ -31,7 +31,6 @@ class Mark:
     """Percent of the width."""
     width: float
     text: str
-    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +62,10 @@ def chart(
     spans: Sequence[Span],
     since: float,
     until: float,
-    incidents: Iterable[tuple[float, float, str, str]] = (),
+    incidents: Iterable[tuple[float, float, str]] = (),
     markers: Iterable[tuple[float, str]] = (),
 ) -> Chart:
-    """``incidents`` are (from, until, text, link), ``markers`` (at, text)."""
+    """``incidents`` are (from, until, text), ``markers`` (at, text)."""
     names = _phase_names(buckets)
     top = _nice(max((_height(bucket) for bucket in buckets), default=0.0))
     place = _Place(since, until, top)
@@ -78,8 +77,8 @@ def chart(
         tuple((place.percent(at), at) for at in _moments(since, until)),
         tuple(place.strip(spans)),
         tuple(
-            Mark(place.percent(start), max(0.3, place.percent(end) - place.percent(start)), text, link)
-            for start, end, text, link in incidents
+            Mark(place.percent(start), max(0.3, place.percent(end) - place.percent(start)), text)
+            for start, end, text in incidents
         ),
         tuple(Mark(place.percent(at), 0.0, text) for at, text in markers),
         since,

@@ -170,9 +170,9 @@ def _markers(view: View, check: Check | None, since: float, until: float) -> tup
     return tuple(marker for marker in found if not marker.tags or not set(marker.tags).isdisjoint(check.tags))
 
 
-def _band(incident: Incident, now: float) -> tuple[float, float, str, str]:
+def _band(incident: Incident, now: float) -> tuple[float, float, str]:
     end = now if incident.closed_at is None else incident.closed_at
-    return incident.opened_at, end, f"{incident.condition}: {incident.message}", incident.id
+    return incident.opened_at, end, f"{incident.condition}: {incident.message}"
 
 
 def _values(view: View, row: Row, check: Check | None, past: Past | None) -> dict[str, Any]:

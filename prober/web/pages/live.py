@@ -17,12 +17,14 @@ MOST_STREAMS = 64
 """More than look on at a time; who comes after them looks again now and then."""
 WAITING = 8
 """Messages a browser may be behind; then its stream ends, and it asks for the page again."""
+MOST_ROWS = 50
+"""When more have changed the page is smaller than they are: it is packed."""
 QUIET_S = 15.0
 """A line is sent at least so often: proxies end what says nothing, and one that left is noticed."""
 RETRY_MS = 3_000
 
 AGAIN: Mapping[str, object] = {"again": True}
-"""The page is to be asked for anew: it is not known what it shows, or checks came or went."""
+"""The page is to be asked for anew: it is not known what it shows, checks came or went, or most have changed."""
 
 _END = b""
 
@@ -72,6 +74,8 @@ def difference(before: Picture, now: Picture) -> Mapping[str, object]:
     if len(told) != len(now.entries) or any(entry.check_id not in told for entry in now.entries):
         return AGAIN
     rows = {entry.check_id: entry.html for entry in now.entries if told[entry.check_id] != entry.told}
+    if len(rows) > MOST_ROWS:
+        return AGAIN
     incidents = {} if before.incidents == now.incidents else {"incidents": now.incidents_html if now.incidents else ""}
     return {"rows": rows, **incidents, "counts": now.counts_html, "title": now.title}
 

@@ -7,7 +7,6 @@
     if (time && !time.title) time.title = `${local.format(new Date(time.dateTime))} where you are`;
   });
 
-  const GUTTER = 52; // left of a chart's plot, as in chart.html
   /* Charts: what the table says of the moment that is pointed at. */
   for (const figure of document.querySelectorAll("[data-chart]")) {
     const svg = figure.querySelector(".chart");
@@ -19,7 +18,7 @@
     const heads = [...figure.querySelectorAll(".points thead th")].map((head) => head.textContent);
     svg.addEventListener("pointermove", (event) => {
       const box = svg.getBoundingClientRect();
-      const share = Math.min(Math.max((event.clientX - box.left - GUTTER) / (box.width - GUTTER), 0), 1);
+      const share = Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1);
       const at = since + share * (until - since);
       const cells = [...rows[Math.max(0, starts.findLastIndex((start) => start <= at))].children];
       const x = `${(share * 100).toFixed(2)}%`;
@@ -88,7 +87,7 @@
     if (news.title) document.title = `${news.title} · prober`;
     if (news.incidents === undefined) return;
     fill(id("incidents"), news.incidents);
-    id("open").classList.toggle("hidden", !news.incidents);
+    id("open").hidden = !news.incidents;
   };
 
   let stream;

@@ -9,14 +9,15 @@ from typing import Any
 import httpx
 import pytest
 from fakes.alerts import run
-from fakes.rest import SHOP, Site
+from fakes.rest import SHOP, Site, token
 from fakes.storing import batch, decided, incident
 
 from prober.model import Verdict
 from prober.store import StoreFault
-from prober.web import View
+from prober.web import View, WebServer, create_app
 from prober.web.api import OPERATIONS
 from prober.web.api.problems import problem
+from prober.web.auth import Access
 
 API = "/api/v1"
 EXAMPLES = {"check_id": "shop", "incident_id": "5f2b", "run_id": "shop-0", "hush_id": "none"}
@@ -34,10 +35,9 @@ def said(answer: httpx.Response, status: int) -> Any:
     return body
 
 
-def test_every_operation_is_for_those_who_have_its_scope(site: Site) -> None:
+def test_every_operation_is_for_those_who_have_its_scope(lasting: Site) -> None:
     for scope in ("read", "run", "ack", "ingest"):
-        others = "+".join(sorted({"read", "run", "ack", "ingest"} - {scope}))
-        with site.client("") as nobody, site.client(f"eve:{others}") as eve:
+        with lasting.client("") as nobody, lasting.client(f"all-but-{scope}") as eve:
             for operation in (one for one in OPERATIONS if one.scope.value == scope):
                 path = API + operation.path.format(**EXAMPLES)
                 refused = nobody.request(operation.method, path, json=operation.sent)
@@ -45,32 +45,32 @@ def test_every_operation_is_for_those_who_have_its_scope(site: Site) -> None:
                 assert refused.headers["www-authenticate"].startswith("Bearer")
                 forbidden = eve.request(operation.method, path, json=operation.sent)
                 assert said(forbidden, 403)["type"] == "/problems/forbidden"
-    assert (site.runner.begun, site.signals, site.store.hushes(0.0)) == ([], [], ())
+    assert (lasting.runner.begun, lasting.signals, lasting.store.hushes(0.0)) == ([], [], ())
 
 
-def test_every_path_says_what_may_be_done_there(api: httpx.Client) -> None:
+def test_every_path_says_what_may_be_done_there(same: httpx.Client) -> None:
     for path in {operation.path for operation in OPERATIONS}:
         there = {operation.method for operation in OPERATIONS if operation.path == path}
         allowed = there | {"OPTIONS"} | ({"HEAD"} if "GET" in there else set())
         url = API + path.format(**EXAMPLES)
-        asked = api.request("OPTIONS", url)
+        asked = same.request("OPTIONS", url)
         assert (asked.status_code, set(asked.headers["allow"].split(", "))) == (204, allowed)
         for method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE"} - allowed:
-            answer = api.request(method, url)
+            answer = same.request(method, url)
             assert (answer.status_code, set(answer.headers["allow"].split(", "))) == (405, allowed)
             if method != "HEAD":
                 assert said(answer, 405)["type"] == "/problems/method-not-allowed"
 
 
 @pytest.mark.parametrize("path", ["/checks", "/checks/shop", "/incidents", "/markers", "/openapi.json"])
-def test_what_has_not_changed_is_not_sent_again(api: httpx.Client, path: str) -> None:
-    first = api.get(API + path)
+def test_what_has_not_changed_is_not_sent_again(same: httpx.Client, path: str) -> None:
+    first = same.get(API + path)
     etag = first.headers["etag"]
     assert first.headers["cache-control"] == "private, no-cache"
     for tags in (etag, f'"other", {etag}', etag.removeprefix("W/"), "*"):
-        again = api.get(API + path, headers={"If-None-Match": tags})
+        again = same.get(API + path, headers={"If-None-Match": tags})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag)
-    assert api.get(API + path, headers={"If-None-Match": 'W/"other"'}).status_code == 200
+    assert same.get(API + path, headers={"If-None-Match": 'W/"other"'}).status_code == 200
 
 
 def test_an_etag_changes_with_what_it_is_of(site: Site, api: httpx.Client) -> None:
@@ -79,16 +79,16 @@ def test_an_etag_changes_with_what_it_is_of(site: Site, api: httpx.Client) -> No
     assert api.get(f"{API}/incidents", headers={"If-None-Match": before}).status_code == 200
 
 
-def test_head_is_get_without_its_body(api: httpx.Client) -> None:
-    got, head = (api.request(method, f"{API}/checks/shop") for method in ("GET", "HEAD"))
+def test_head_is_get_without_its_body(same: httpx.Client) -> None:
+    got, head = (same.request(method, f"{API}/checks/shop") for method in ("GET", "HEAD"))
     assert (head.status_code, head.content) == (200, b"")
     for name in ("etag", "content-type", "content-length", "cache-control"):
         assert head.headers[name] == got.headers[name]
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/checks/", "/checks/a/b/c", "/"])
-def test_where_there_is_nothing_a_problem_says_so(api: httpx.Client, path: str) -> None:
-    assert said(api.get(API + path), 404)["type"] == "/problems/not-found"
+def test_where_there_is_nothing_a_problem_says_so(same: httpx.Client, path: str) -> None:
+    assert said(same.get(API + path), 404)["type"] == "/problems/not-found"
 
 
 @pytest.mark.parametrize(
@@ -107,19 +107,19 @@ def test_where_there_is_nothing_a_problem_says_so(api: httpx.Client, path: str) 
     ],
 )
 def test_a_body_that_is_none_is_refused(
-    api: httpx.Client, body: bytes, media_type: str, status: int, detail: str
+    same: httpx.Client, body: bytes, media_type: str, status: int, detail: str
 ) -> None:
     headers = {"Content-Type": media_type} if media_type else {}
-    assert detail in said(api.post("/markers", content=body, headers=headers), status)["detail"]
+    assert detail in said(same.post("/markers", content=body, headers=headers), status)["detail"]
 
 
-def test_a_content_type_may_have_its_charset(api: httpx.Client) -> None:
+def test_a_content_type_may_have_its_charset(same: httpx.Client) -> None:
     headers = {"Content-Type": "Application/JSON; charset=utf-8"}
-    assert api.post("/markers", content=b'{"text": "x"}', headers=headers).status_code == 201
+    assert same.post("/markers", content=b'{"text": "x"}', headers=headers).status_code == 201
 
 
-def test_every_mistake_is_told_at_once_and_none_is_a_mirror(api: httpx.Client) -> None:
-    answer = api.post("/markers", json={"text": 7, "url": "<script>", "tags": ["ok", "not ok"], "more": 1})
+def test_every_mistake_is_told_at_once_and_none_is_a_mirror(same: httpx.Client) -> None:
+    answer = same.post("/markers", json={"text": 7, "url": "<script>", "tags": ["ok", "not ok"], "more": 1})
     mistakes = {one["path"]: one["message"] for one in said(answer, 422)["errors"]}
     assert set(mistakes) == {"body.text", "body.url", "body.tags[1]", "body.more"}
     assert "<script>" not in answer.text
@@ -138,13 +138,13 @@ def test_every_mistake_is_told_at_once_and_none_is_a_mirror(api: httpx.Client) -
         ("colour=red", "query.colour", "not known here"),
     ],
 )
-def test_a_query_is_bounded_and_known(api: httpx.Client, query: str, path: str, message: str) -> None:
-    (mistake,) = said(api.get(f"{API}/checks/shop/results?{query}"), 422)["errors"]
+def test_a_query_is_bounded_and_known(same: httpx.Client, query: str, path: str, message: str) -> None:
+    (mistake,) = said(same.get(f"{API}/checks/shop/results?{query}"), 422)["errors"]
     assert (mistake["path"], message in mistake["message"]) == (path, True), mistake
 
 
-def test_what_takes_no_query_has_none(api: httpx.Client) -> None:
-    assert said(api.get(f"{API}/health?verbose=1"), 422)["errors"] == [
+def test_what_takes_no_query_has_none(same: httpx.Client) -> None:
+    assert said(same.get(f"{API}/health?verbose=1"), 422)["errors"] == [
         {"path": "query.verbose", "message": "not known here"}
     ]
 
@@ -174,12 +174,20 @@ def test_a_bug_of_ours_is_a_problem_that_says_nothing_of_itself(site: Site, api:
     assert "secret" not in said(answer, 500)["detail"]
 
 
-def test_a_session_has_to_bring_what_only_its_pages_know(site: Site) -> None:
-    with site.client("browser:admin") as browser:
+def test_what_comes_with_a_cookie_has_to_bring_what_only_our_pages_know(site: Site) -> None:
+    access = Access(clock=site.clock)
+    known = access.local(access.rules).csrf
+    server = WebServer(create_app(site.view, access), "127.0.0.1", 0)
+    server.start()
+    with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", trust_env=False) as browser:
+        assert browser.post("/markers", json={"text": "x"}).status_code == 201  # a program on this machine
+        browser.headers["Cookie"] = "theme=dark"
         assert browser.get(f"{API}/checks").status_code == 200
         assert "x-csrf-token" in said(browser.post("/markers", json={"text": "x"}), 403)["detail"]
-        known = {"X-CSRF-Token": "from-a-page"}
-        assert browser.post("/markers", json={"text": "x"}, headers=known).status_code == 201
+        assert browser.post("/markers", json={"text": "x"}, headers={"X-CSRF-Token": known}).status_code == 201
+        elsewhere = {"X-CSRF-Token": known, "Origin": "https://evil.example"}
+        assert browser.post("/markers", json={"text": "x"}, headers=elsewhere).status_code == 403
+    server.stop(5.0)
 
 
 def test_a_prober_without_a_past_and_without_actions_says_so(site: Site) -> None:
@@ -194,7 +202,7 @@ def test_a_body_that_never_ends_is_cut_off(site: Site) -> None:
     host, _, port = site.url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), timeout=10) as line:
         line.sendall(
-            b"POST /markers HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ci:ingest\r\n"
+            b"POST /markers HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + token("ci").encode() + b"\r\n"
             b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
         )
         for _ in range(5):
@@ -206,7 +214,7 @@ def test_a_body_that_never_ends_is_cut_off(site: Site) -> None:
 def test_problems_have_types_that_stay() -> None:
     known = {400: "bad-request", 401: "unauthorized", 403: "forbidden", 404: "not-found", 405: "method-not-allowed"}
     known |= {408: "timeout", 409: "conflict", 413: "too-large", 415: "unsupported-media-type", 422: "invalid"}
-    known |= {500: "internal", 501: "not-here", 503: "unavailable"}
+    known |= {429: "too-often", 500: "internal", 501: "not-here", 503: "unavailable"}
     for status, name in known.items():
         assert problem(status).type == f"/problems/{name}"
     assert problem(418).type == "about:blank"

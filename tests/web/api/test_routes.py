@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fakes.alerts import AT, check, run, runs
 from fakes.rest import SHOP, Site
-from fakes.storing import batch, decided, incident
+from fakes.storing import batch, decided, incident, state
 
 from prober.model import Artifact, Condition, HushKind, Observation, Reason, Result, Slo, Verdict
 from prober.web import Row
@@ -68,10 +68,10 @@ def test_checks_are_found_by_tag_and_state_and_come_in_pages(site: Site, api: ht
     assert (seen, after) == (["login", "paused", "shop"], "&after=None")
 
 
-def test_one_check_comes_with_its_configuration(api: httpx.Client) -> None:
-    config = got(api.get(f"{API}/checks/shop"))["config"]
+def test_one_check_comes_with_its_configuration(same: httpx.Client) -> None:
+    config = got(same.get(f"{API}/checks/shop"))["config"]
     assert (config["url"], config["interval"], config["tags"]) == ("https://shop.example/", "30s", ["checkout"])
-    assert got(api.get(f"{API}/checks/nothing"), 404)["detail"] == "There is no such check here."
+    assert got(same.get(f"{API}/checks/nothing"), 404)["detail"] == "There is no such check here."
 
 
 def test_five_hundred_checks_take_one_look_at_everything(site: Site, api: httpx.Client) -> None:
@@ -86,7 +86,8 @@ def test_five_hundred_checks_take_one_look_at_everything(site: Site, api: httpx.
 
 def stored(site: Site, *results: Result) -> None:
     for number, result in enumerate(results):
-        site.store.commit(batch(f"{result.run_id}-{number}", results=(result,)))
+        said = state(result.check.id, result.region)
+        site.store.commit(batch(f"{result.run_id}-{number}", results=(result,), states=(said,)))
 
 
 def test_results_come_newest_first_in_pages_that_what_is_added_meanwhile_does_not_move(
@@ -147,8 +148,8 @@ def test_uptime_is_time_by_state_overall_and_per_region(site: Site, api: httpx.C
     assert set(said["regions"]) <= {"eu-west-1"}
 
 
-def test_uptime_of_the_latest_day_is_what_is_told_without_a_question(api: httpx.Client) -> None:
-    said = got(api.get(f"{API}/checks/shop/uptime"))
+def test_uptime_of_the_latest_day_is_what_is_told_without_a_question(same: httpx.Client) -> None:
+    said = got(same.get(f"{API}/checks/shop/uptime"))
     assert (said["since"], said["until"]) == ("2023-11-13T23:13:20.000Z", "2023-11-14T23:13:20.000Z")
     assert (said["overall"]["uptime"], said["overall"]["reachability"]) == (None, None)
 
@@ -162,8 +163,8 @@ def test_uptime_of_the_latest_day_is_what_is_told_without_a_question(api: httpx.
         ("since=2023-02-30T00:00:00Z", "no such moment"),
     ],
 )
-def test_a_stretch_that_makes_no_sense_is_refused(api: httpx.Client, query: str, message: str) -> None:
-    (mistake,) = got(api.get(f"{API}/checks/shop/uptime?{query}"), 422)["errors"]
+def test_a_stretch_that_makes_no_sense_is_refused(same: httpx.Client, query: str, message: str) -> None:
+    (mistake,) = got(same.get(f"{API}/checks/shop/uptime?{query}"), 422)["errors"]
     assert mistake["path"] == "query.since"
     assert message in mistake["message"]
 
@@ -223,7 +224,7 @@ def test_an_incident_comes_with_what_happened_in_it(site: Site, api: httpx.Clien
 
 def test_an_incident_is_acknowledged_by_whoever_asks_or_on_somebodys_behalf(site: Site) -> None:
     decided(site.store, incidents=(incident(), incident("77aa", "login")))
-    with site.client("bot:ack") as bot:
+    with site.client("bot") as bot:
         assert got(bot.post(f"{API}/incidents/5f2b/ack"))["acked_by"] == "bot"
         said = got(bot.post(f"{API}/incidents/77aa/ack", json={"by": "Ada"}))
         assert (said["acked_by"], said["acked_at"]) == ("Ada (bot)", "2023-11-14T23:13:20.000Z")
@@ -284,13 +285,13 @@ def test_maintenance_is_planned_for_everything(site: Site, api: httpx.Client) ->
     ],
 )
 def test_a_silence_that_makes_no_sense_is_refused_with_what_is_expected(
-    site: Site, api: httpx.Client, body: dict[str, Any], path: str, message: str
+    lasting: Site, same: httpx.Client, body: dict[str, Any], path: str, message: str
 ) -> None:
-    said = got(api.post(f"{API}/silences", json=body), 422)
+    said = got(same.post(f"{API}/silences", json=body), 422)
     assert said["type"] == "/problems/invalid"
     assert said["errors"][0]["path"] == path
     assert message in said["errors"][0]["message"]
-    assert site.store.hushes(0.0) == ()
+    assert lasting.store.hushes(0.0) == ()
 
 
 # Markers, signals, health.
@@ -299,7 +300,7 @@ def test_a_silence_that_makes_no_sense_is_refused_with_what_is_expected(
 @pytest.mark.parametrize("path", ["/markers", f"{API}/markers"])
 def test_a_marker_is_set_and_found_again(site: Site, path: str) -> None:
     body = {"text": "shop 1.4.2", "tags": ["checkout"], "url": "https://ci.example/1841", "id": "deploy-1841"}
-    with site.client("ci:ingest") as ci, site.client("ada:read") as ada:
+    with site.client("ci") as ci, site.client("reader") as ada:
         made = got(ci.post(path, json=body), 201)
         assert (made["id"], made["at"], made["by"]) == ("deploy-1841", "2023-11-14T23:13:20.000Z", "ci")
         got(ci.post(path, json={**body, "text": "shop 1.4.3", "at": "2023-11-14T23:00:00Z"}), 201)
@@ -322,8 +323,8 @@ def test_a_marker_is_set_and_found_again(site: Site, path: str) -> None:
         ({"text": 7}, "body.text"),
     ],
 )
-def test_a_marker_is_bounded(api: httpx.Client, body: dict[str, Any], path: str) -> None:
-    assert got(api.post("/markers", json=body), 422)["errors"][0]["path"] == path
+def test_a_marker_is_bounded(same: httpx.Client, body: dict[str, Any], path: str) -> None:
+    assert got(same.post("/markers", json=body), 422)["errors"][0]["path"] == path
 
 
 def test_a_signal_is_handed_to_the_check(site: Site, api: httpx.Client) -> None:
@@ -340,12 +341,12 @@ def test_a_check_that_is_not_passive_takes_no_signals(site: Site, api: httpx.Cli
     assert said["detail"] == "shop is no passive check: it takes no signals."
 
 
-def test_health_is_that_of_the_prober(api: httpx.Client) -> None:
-    said = got(api.get(f"{API}/health"))
+def test_health_is_that_of_the_prober(same: httpx.Client) -> None:
+    said = got(same.get(f"{API}/health"))
     assert (said["healthy"], said["ready"]["line"], said["figures"]) == (
         {"ok": True, "line": ""},
         "starting",
-        {"slots_missed": 0},
+        {"runs": [{"name": "slots missed", "value": "0", "note": "", "well": True}]},
     )
 
 
@@ -379,8 +380,8 @@ def test_a_wait_that_is_too_short_ends_in_where_to_look(site: Site, api: httpx.C
     ("check_id", "status", "detail"),
     [("paused", 409, "paused is not enabled."), ("none", 404, "There is no such check here.")],
 )
-def test_what_does_not_run_is_not_run_now(api: httpx.Client, check_id: str, status: int, detail: str) -> None:
-    assert got(api.post(f"{API}/checks/{check_id}/runs"), status)["detail"] == detail
+def test_what_does_not_run_is_not_run_now(same: httpx.Client, check_id: str, status: int, detail: str) -> None:
+    assert got(same.post(f"{API}/checks/{check_id}/runs"), status)["detail"] == detail
 
 
 def test_a_run_that_comes_to_nothing_says_so(site: Site, api: httpx.Client) -> None:

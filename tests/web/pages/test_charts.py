@@ -83,7 +83,7 @@ def test_short_downtime_is_drawn_wide_enough_to_be_seen() -> None:
 def test_nothing_is_drawn_outside(values: list[float | None], lasting: list[tuple[float, float]]) -> None:
     buckets = [bucket(index * 10.0, value, connect=value or 0.0) for index, value in enumerate(values)]
     until = len(values) * 10.0
-    incidents = [(start, start + length, "x", "y") for start, length in lasting]
+    incidents = [(start, start + length, "x") for start, length in lasting]
     found = chart(buckets, [], 0, until, incidents, [(start, "z") for start, _ in lasting])
     for path in (found.p50, found.p95, *(path for _, path in found.phases)):
         for x, y in re.findall(r"(-?[\d.]+) (-?[\d.]+)", path):

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from fakes.plans import NOW
-from fakes.site import Site, admitted
+from fakes.site import Site, admitted, warmed
 
 from prober.model import Verdict
 from prober.web import Row, WebServer, create_app
@@ -65,7 +65,8 @@ def url(server: WebServer, path: str) -> str:
 
 
 def version(server: WebServer) -> str:
-    page = httpx.get(url(server, "/")).text
+    with httpx.Client(base_url=url(server, "")) as client:
+        page = warmed(client)
     return page.split("events?seen=")[1].split('"')[0]
 
 
@@ -116,6 +117,18 @@ def test_a_check_that_comes_is_not_squeezed_in(stage: Stage, server: WebServer) 
         lines = answer.iter_lines()
         next(lines)
         stage.rows = stage.rows[1:]
+        assert next(messages(lines)) == {"again": True}
+
+
+def test_when_most_has_changed_the_page_is_asked_for_instead(
+    stage: Stage, server: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "MOST_ROWS", 3)
+    seen = version(server)
+    with httpx.stream("GET", url(server, f"/events?seen={seen}"), timeout=10) as answer:
+        lines = answer.iter_lines()
+        next(lines)
+        stage.rows = [replace(row, undecided="failing 1 of 3") for row in stage.rows]
         assert next(messages(lines)) == {"again": True}
 
 

@@ -12,7 +12,7 @@ import pytest
 from fakes.markup import Markup
 from fakes.plans import NOW
 from fakes.results import Target
-from fakes.site import Site, serving
+from fakes.site import Site, serving, warmed
 from fakes.watching import Watching
 
 from prober.clock import MovedClock
@@ -55,7 +55,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 
 
 def test_the_overview_tells_the_days_as_they_were(client: httpx.Client) -> None:
-    row = re.search(r'<tr id="c-shop".*?</tr>', client.get("/").text, re.DOTALL)
+    row = re.search(r'<tr id="c-shop".*?</tr>', warmed(client), re.DOTALL)
     assert row is not None
     words = re.search(r"<title>(90 days[^<]*)</title>", row[0])
     assert words is not None
