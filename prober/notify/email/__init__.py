@@ -89,9 +89,9 @@ class Sender:
 
         try:
             async with self._server() as server:
-                refused, said = await server.send_message(
-                    message, sender=self._from.addr_spec, recipients=[one.addr_spec for one in to]
-                )
+                # Flattened by its own policy: the library's would fold, and so encode, links in headers.
+                body = message.as_bytes(policy=message.policy.clone(cte_type="7bit"))
+                refused, said = await server.sendmail(self._from.addr_spec, [one.addr_spec for one in to], body)
         except aiosmtplib.SMTPRecipientsRefused as fault:
             found = self._fault([one.code for one in fault.recipients], _answers(fault))
             raise RecipientRefused(str(found)) if isinstance(found, Permanent) else found from None

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from prober.faults import describe
+from prober.faults import Retryable, describe
 from prober.log import Log
-from prober.store import StoreFault
 from prober.web.status.board import Board
 from prober.web.status.letters import WITHIN_S, to_tell
 
@@ -31,7 +30,7 @@ class Herald:
                 continue
             try:
                 count += self._tell(name, offer.public_url)
-            except StoreFault as fault:
+            except Retryable as fault:
                 _log.warning("subscribers were not told", page=name, error=describe(fault))
         if count:
             offer.wake()

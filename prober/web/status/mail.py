@@ -23,6 +23,8 @@ from prober.web.status.letters import CONFIRM, WITHIN_S, link
 from prober.web.status.marking import marked_up
 
 SUBJECT_CHARS = 200
+LINE_CHARS = 990
+"""The longest line of a header; RFC 5322 has 998."""
 
 _log = Log(__name__)
 
@@ -72,7 +74,8 @@ def letter(
     """The email. The same notice makes the same Message-ID, so that one that was sent twice is shown once."""
     reader = notice.tags[0]
     leave = link(public_url, key, page, reader, "unsubscribe")
-    message = EmailMessage(policy=SMTP)
+    # What reads List-Unsubscribe takes it as it stands: it must neither be folded nor encoded.
+    message = EmailMessage(policy=SMTP.clone(max_line_length=LINE_CHARS))
     message["From"], message["To"] = sender, to
     message["Date"] = datetime.fromtimestamp(notice.at, UTC)
     message["Message-ID"] = f"<{_hash(notice.id)}@{sender.domain}>"

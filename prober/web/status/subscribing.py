@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
@@ -20,7 +21,6 @@ from starlette.routing import Route
 from prober.clock import Clock
 from prober.faults import Retryable
 from prober.net.guard import is_public
-from prober.notify.email.message import address
 from prober.store import Subscriber
 from prober.web.pages import templates
 from prober.web.signing import holds
@@ -43,6 +43,11 @@ ASKED = {
     "webhook": "If this address can be told, it is now sent a challenge. When it answers with that, it is told from "
     "then on.",
 }
+
+# What needs no quotes (RFC 5321, 4.1.2): the others are nobody's, and mail servers take them in many ways.
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+", re.ASCII)
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -176,15 +181,10 @@ class _Telling:
 
 def checked_email(text: str) -> str:
     """One bare address, its domain in small letters. Raises ValueError."""
-    if len(text) > ADDRESS_CHARS["email"] or "<" in text:
+    if len(text) > ADDRESS_CHARS["email"] or not _ADDRESS.fullmatch(text):
         raise ValueError("Expected an address such as you@example.com")
-    try:
-        found = address(text)
-    except ValueError:
-        raise ValueError("Expected an address such as you@example.com") from None
-    if "." not in found.domain.strip("."):
-        raise ValueError("Expected an address such as you@example.com")
-    return f"{found.username}@{found.domain.lower()}"
+    user, _, domain = text.partition("@")
+    return f"{user}@{domain.lower()}"
 
 
 def checked_webhook(text: str, private: bool) -> str:

@@ -125,6 +125,7 @@ def test_who_subscribes_confirms_is_told_and_leaves(make: Make) -> None:
             assert letter["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
             leave = letter["List-Unsubscribe"].strip("<>").removeprefix("https://status.example")
             assert leave == link_in(letter, "unsubscribe")
+            assert f"List-Unsubscribe: <https://status.example{leave}>\r\n".encode() in mailbox.raw[1]
             gone = await asyncio.to_thread(client.post, leave, data={"List-Unsubscribe": "One-Click"})
             assert gone.status_code == 200
         assert mailbox.recipients == [["ann@reader.example"], ["ann@reader.example"]]
@@ -257,6 +258,10 @@ def test_asking_is_limited_for_one_and_for_all(world: World, client: httpx.Clien
         ({"kind": "email", "address": "a@b.example\r\nBcc: c@d.example"}, 422),
         ({"kind": "email", "address": f"{'a' * 250}@b.example"}, 422),
         ({"kind": "email", "address": "root@localhost"}, 422),
+        ({"kind": "email", "address": "a..b@c.example"}, 422),
+        ({"kind": "email", "address": '"a b"@c.example'}, 422),
+        ({"kind": "email", "address": "a,b@c.example"}, 422),
+        ({"kind": "email", "address": "a@-c.example"}, 422),
         ({"kind": "email"}, 422),
         ({"kind": "webhook", "address": "ftp://a.example/"}, 422),
         ({"kind": "webhook", "address": "https://user:pass@a.example/"}, 422),
