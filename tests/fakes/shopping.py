@@ -8,20 +8,27 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
+from prometheus_client import CollectorRegistry
 
 from fakes.alerts import Way
+from fakes.rest import Alarm
 from prober.alerting import Recorder, Roster, Surroundings
+from prober.app.actions import StoreActions
 from prober.app.artifacts import Archive
 from prober.app.assemble import open_engine
 from prober.clock import SystemClock
 from prober.config import load
 from prober.config.sections import Artifacts
 from prober.demo.server import running
+from prober.history import History
 from prober.model import Check, Result
+from prober.sinks.prometheus import Exposition
 from prober.store import Store
+from prober.web import Health, View
 
 REGION = "eu-west-1"
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,6 +68,29 @@ class Shopping:
     checks: tuple[Check, ...]
     runs: dict[str, Result] = field(default_factory=dict)
     """By the visit's name; those of the storefront are ``storefront up`` and ``storefront down``."""
+
+    @property
+    def view(self) -> View:
+        """What the web side shows of it."""
+        alarm: Any = Alarm(self.store)
+        config: Any = SimpleNamespace(checks=self.checks)
+        nothing_runs: Any = None
+        return store_view(
+            self.store,
+            artifact=self.archive.find,
+            checks=lambda: self.checks,
+            incidents=self.store.open_incidents,
+            actions=StoreActions(alarm, nothing_runs, lambda: config),
+        )
+
+
+def store_view(store: Store, **parts: Any) -> View:
+    """What the web side shows of ``store``, as of now."""
+    healthy = lambda: Health(True)  # noqa: E731
+    history = History(store, parts.get("checks", tuple))
+    return View(
+        REGION, Exposition("prober", REGION), CollectorRegistry(), list, healthy, healthy, history=history, **parts
+    )
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 from pydantic import ValidationError
@@ -56,6 +56,11 @@ def problem(status: int, detail: str = "", mistakes: Sequence[Mistake] = ()) -> 
         detail=detail or usual_detail(status),
         errors=tuple(mistakes) or None,
     )
+
+
+def problem_response(status: int, detail: str = "", headers: Mapping[str, str] | None = None) -> Response:
+    """The whole answer, for whoever turns somebody away."""
+    return _response(problem(status, detail), dict(headers or {}))
 
 
 def response_to(fault: HTTPException) -> Response:

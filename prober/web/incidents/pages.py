@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from prober.history import History, Query
+from prober.history import History, IncidentQuery, Query
 from prober.model import Check, Condition, Hush, Incident
 from prober.store import StoredResult
 from prober.web.auth import Scope, needs, who_asks
@@ -55,20 +55,20 @@ def incident_routes(view: View, pages: Pages) -> Sequence[Route]:
 
 
 def _list(request: Request, view: View, pages: Pages, history: History) -> Response:
-    check_id, now = request.query_params.get("check", ""), view.clock.wall()
-    until = _moment(request.query_params.get("until", ""), now)
-    found = history.incidents(check_id or None, 0.0, until, PER_PAGE + 1)
-    open_ones = [] if until < now else [one for one in view.incidents() if check_id in ("", one.check_id)]
-    known = {one.id for one in open_ones if one.closed_at is None}
+    check_id, before = request.query_params.get("check", ""), _cursor(request.query_params.get("before", ""))
+    query = IncidentQuery(check_id or None, closed=True, before=before, limit=PER_PAGE + 1)
+    closed = history.incident_page(query)
+    open_ones = [one for one in view.incidents() if one.closed_at is None and check_id in ("", one.check_id)]
+    last = closed[PER_PAGE - 1] if len(closed) > PER_PAGE else None
     return pages.page(
         request,
         "incidents/list.html",
         check=check_id,
         checks=sorted({check.id for check in view.checks()} | ({check_id} if check_id else set())),
-        open=sorted((one for one in open_ones if one.id in known), key=lambda one: one.opened_at, reverse=True),
-        closed=[one for one in found[:PER_PAGE] if one.id not in known],
-        first=until >= now,
-        older=repr(found[PER_PAGE - 1].opened_at) if len(found) > PER_PAGE else None,
+        open=sorted(open_ones, key=lambda one: one.opened_at, reverse=True),
+        closed=closed[:PER_PAGE],
+        first=before is None,
+        older=f"{last.opened_at!r}~{last.id}" if last else None,
         looks=_looks,
     )
 
@@ -146,9 +146,11 @@ def _looks(incident: Incident) -> str:
     return "up" if incident.closed_at is not None else LOOKS.get(incident.condition, "degraded")
 
 
-def _moment(text: str, now: float) -> float:
+def _cursor(text: str) -> tuple[float, str] | None:
+    """Where a page goes on: when the last one of the page before was opened, and its id."""
+    at, _, incident_id = text.partition("~")
     try:
-        found = float(text)
+        opened_at = float(at)
     except ValueError:
-        return now
-    return found if math.isfinite(found) and 0 < found < now else now
+        return None
+    return (opened_at, incident_id) if math.isfinite(opened_at) and incident_id else None

@@ -35,7 +35,9 @@ class Pages:
 
     def page(self, request: Request, template: str, *, status: int = 200, **values: Any) -> Response:
         """``template`` with ``values`` and with what ``layout.html`` needs."""
-        return HTMLResponse(self.text(request, template, **values), status)
+        # Half surrogate pairs, which a target may send, must not cost the page.
+        content = self.text(request, template, **values).encode("utf-8", "replace")
+        return HTMLResponse(content, status)
 
     def text(self, request: Request, template: str, **values: Any) -> str:
         """The same, as text."""

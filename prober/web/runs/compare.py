@@ -66,7 +66,7 @@ def compare(there: Kept, here: Kept) -> Comparison:
         _phases(there, here) if not pairs else None,
         tuple(_facts(there, here)),
         tuple(_pictures(there, here, pairs)),
-        _unknown(there, here) if pairs else "",
+        _unknown(there, here) if pairs and "http_requests" not in here.told["facts"] else "",
     )
 
 

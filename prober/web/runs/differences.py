@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -61,13 +62,11 @@ def differences(there: Kept, here: Kept, pairs: Sequence[Pair], pages: Sequence[
 
 
 def _steps(here: Kept, pairs: Sequence[Pair]) -> Iterator[Difference]:
-    began = [step["began_s"] for step in here.evidence.get("steps", ())]
-    number, passed = 0, 0.0
+    began = iter(here.begun)
     for there, step in pairs:
         if step is None:
             continue
-        start = began[number] if number < len(began) else passed
-        passed, number = start + step["duration_s"], number + 1
+        ended = next(began, ("", 0.0))[1] + step["duration_s"]
         if step["verdict"] == "up" or (there is not None and there["verdict"] != "up"):
             continue
         before = f"passed there in {took(there['duration_s'])}" if there else "is not in the other run"
@@ -76,31 +75,24 @@ def _steps(here: Kept, pairs: Sequence[Pair]) -> Iterator[Difference]:
             "step",
             f"{step['name']} {word} after {took(step['duration_s'])}; it {before}.",
             step["message"],
-            passed,
+            ended,
             step["name"],
         )
 
 
 def _requests(there: Kept, here: Kept) -> Iterator[Difference]:
     """Requests that failed here and did not there."""
-    known = _by_key(there)
-    for request in here.evidence.get("requests", ()):
-        if not _bad(request):
-            continue
-        before = known.get(_key(request), [])
-        if any(_bad(one) for one in before):
-            continue
-        ended = request["began_s"] + (request["duration_s"] or 0.0)
-        text = f"{request['method']} {_shown(request['url'])} {_outcome(request)}"
-        yield Difference("request", text, _said(there, before), ended, _step_of(here, request))
+    for request, before in _with_same(there, here):
+        if _bad(request) and not any(map(_bad, before)):
+            ended = request["began_s"] + (request["duration_s"] or 0.0)
+            text = f"{request['method']} {_shown(request['url'])} {_outcome(request)}"
+            yield Difference("request", text, _said(there, before), ended, _step_of(here, request))
 
 
 def _unanswered(there: Kept, here: Kept) -> Iterator[Difference]:
     """Requests that had no answer when the run was over, and had one there."""
-    known = _by_key(there)
-    for request in here.evidence.get("requests", ()):
-        before = known.get(_key(request), [])
-        if _open(request) and before and not any(_open(one) for one in before):
+    for request, before in _with_same(there, here):
+        if _open(request) and before and not any(map(_open, before)):
             text = f"{request['method']} {_shown(request['url'])} had no answer when the run ended"
             yield Difference("request", text, _said(there, before), request["began_s"], _step_of(here, request))
 
@@ -162,11 +154,17 @@ def _slow(name: str, before: float, after: float, least: float) -> Iterator[tupl
         yield after - before, Difference("slow", text, f"It took {took(before)} there.")
 
 
-def _by_key(run: Kept) -> dict[tuple[str, str], list[Row]]:
-    found: dict[tuple[str, str], list[Row]] = {}
-    for request in run.evidence.get("requests", ()):
-        found.setdefault(_key(request), []).append(request)
-    return found
+def _with_same(there: Kept, here: Kept) -> Iterator[tuple[Row, Sequence[Row]]]:
+    """Each request here with the same ones there: of those asked for several times, its own turn first."""
+    known: dict[tuple[str, str], list[Row]] = {}
+    for request in there.requests:
+        known.setdefault(_key(request), []).append(request)
+    turns = Counter[tuple[str, str]]()
+    for request in here.requests:
+        key = _key(request)
+        before, turn = known.get(key, []), turns[key]
+        turns[key] += 1
+        yield request, [*before[turn:], *before[:turn]]
 
 
 def _key(request: Row) -> tuple[str, str]:
@@ -187,7 +185,7 @@ def _outcome(request: Row) -> str:
 
 def _said(there: Kept, before: Sequence[Row]) -> str:
     """What came of the same request there."""
-    if not there.evidence:
+    if not there.evidence and not there.requests:
         return "Nothing is kept of the requests there."
     if not before:
         return "It was not made there."
@@ -201,12 +199,12 @@ def _not_there(there: Kept) -> str:
 
 
 def _step_of(run: Kept, request: Row) -> str:
-    steps, number = run.evidence.get("steps", ()), request["step"]
-    return steps[number]["name"] if isinstance(number, int) and 0 <= number < len(steps) else ""
+    number = request["step"]
+    return run.begun[number][0] if isinstance(number, int) and 0 <= number < len(run.begun) else ""
 
 
 def _step_at(run: Kept, at_s: float) -> str:
-    begun = [step["name"] for step in run.evidence.get("steps", ()) if step["began_s"] <= at_s]
+    begun = [name for name, began_s in run.begun if began_s <= at_s]
     return begun[-1] if begun else ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,16 @@ VERSION = 1
 Row = Mapping[str, Any]
 Fits = Callable[[Any], bool]
 
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half surrogate pairs, which cannot be part of an address."""
+
 
 def _number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _text(value: Any) -> bool:
-    return isinstance(value, str)
+    return isinstance(value, str) and not _HALF.search(value)
 
 
 def _or_none(fits: Fits) -> Fits:

@@ -6,6 +6,7 @@ import re
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -79,6 +80,19 @@ class Kept:
         """The steps as they were stored."""
         return tuple(self.result.payload.get("steps", ()))
 
+    @property
+    def begun(self) -> Sequence[tuple[str, float]]:
+        """(step, when it began); where nobody noted that, as if there were nothing between them."""
+        known = [(step["name"], step["began_s"]) for step in self.evidence.get("steps", ())]
+        ends = accumulate((step["duration_s"] for step in self.steps), initial=0.0)
+        return known or [(step["name"], end) for step, end in zip(self.steps, ends, strict=False)]
+
+    @property
+    def requests(self) -> Sequence[Row]:
+        """What the browser asked for; of an API journey its own requests, one after another in their steps."""
+        kept: Sequence[Row] = self.evidence.get("requests", ())
+        return kept or tuple(_calls(self.told["facts"].get("http_requests", ()), self.begun))
+
 
 def kept(result: StoredResult, find: Find) -> Kept:
     """What is kept of ``result``; reads files, so ask from a thread."""
@@ -105,6 +119,15 @@ def frame(strip: Path, number: int) -> bytes | None:
             return box.read(names[number]) if 0 <= number < len(names) else None
     except (OSError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile):
         return None
+
+
+def _calls(calls: Iterable[Row], begun: Sequence[tuple[str, float]]) -> Iterable[Row]:
+    ends: dict[int | None, float] = {}
+    for call in calls:
+        number = next((n for n, (name, _) in enumerate(begun) if name == call["step"]), None)
+        began = ends.get(number, 0.0 if number is None else begun[number][1])
+        ends[number] = began + call["duration_s"]
+        yield {**call, "step": number, "began_s": began}
 
 
 def _there(artifact: Row, kind: str, found: Mapping[str, Any]) -> bool:

@@ -55,6 +55,8 @@ REASONS: Mapping[Reason, str] = {
     Reason.PAGE_CRASH: "The page crashed in the browser.",
     Reason.SCRIPT_ERROR: "The journey's own code failed: look at the journey before the target.",
     Reason.DEADLINE: "The journey was not over within the check's timeout.",
+    Reason.REPORTED: "The system that is watched said itself that it failed.",
+    Reason.SILENT: "Nothing was heard of it within its period and grace.",
     Reason.NO_BROWSER: "No browser could be started here. This says nothing of the target.",
     Reason.BROWSER_CRASH: "The prober's browser crashed. This says nothing of the target.",
     Reason.OUT_OF_MEMORY: "The prober ran out of memory. This says nothing of the target.",

@@ -166,3 +166,18 @@ def test_a_request_that_failed_is_told_without_evidence_of_the_other_run_and_it_
 
 def test_a_journey_that_failed_outside_its_steps_is_different_by_its_message() -> None:
     assert told(GOOD, failing(*GOOD.steps, evidence={}, message="KeyError: 'x'")) == [("reason", "KeyError: 'x'")]
+
+
+def test_the_requests_of_an_api_journey_are_held_against_each_other_in_their_steps() -> None:
+    def calls(*statuses: int) -> dict[str, Any]:
+        told = [{"step": "Pay", "method": "POST", "url": f"https://shop.example/{n}a"} for n in range(len(statuses))]
+        rest = {"phases": {}, "duration_s": 0.2}
+        return {"http_requests": [{**one, **rest, "status": s} for one, s in zip(told, statuses, strict=True)]}
+
+    good = run("a", [step("Log in", 1.0), step("Pay", 0.5)], facts=calls(200, 201))
+    bad = failing(step("Log in", 1.0), step("Pay", 0.5, "down", "no"), facts=calls(200, 503))
+    both = compare(good, bad)
+    first, *_ = both.differences
+    assert (first.kind, first.step, round(first.at_s, 3)) == ("request", "Pay", 1.4)
+    assert first.detail == "It answered 201 in 200 ms there."
+    assert both.unknown == ""

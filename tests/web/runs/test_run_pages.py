@@ -5,23 +5,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from fakes.alerts import AT, HOSTILE_TEXT, check
 from fakes.axe import LOOKS, chromium, found_by_axe, looking, too_wide
-from fakes.shopping import Shopping, shopping
-from fakes.site import serving as server_of
+from fakes.shopping import Shopping, shopping, store_view
+from fakes.site import serving
 from fakes.watching import Watching
 from playwright.sync_api import Browser, Page
-from prometheus_client import CollectorRegistry
 
-from prober.history import History
 from prober.model import (
     Artifact,
     Measure,
@@ -33,9 +30,7 @@ from prober.model import (
     Step,
     Verdict,
 )
-from prober.sinks.prometheus import Exposition
 from prober.store import Store
-from prober.web import Health, View
 
 NASTY = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)><style>*{}</style>\x00" + HOSTILE_TEXT[:300]
 
@@ -49,24 +44,10 @@ class Site:
         return f"{self.url}/runs/{self.shopped.runs[name].run_id}{query}"
 
 
-@contextmanager
-def serving(store: Store, **parts: Any) -> Iterator[str]:
-    """The web side over ``store``, on loopback; its URL."""
-    healthy = lambda: Health(True)  # noqa: E731
-    exposition, registry = Exposition("prober", "eu-west-1"), CollectorRegistry()
-    history = History(store)
-    view = View("eu-west-1", exposition, registry, list, healthy, healthy, history=history, **parts)
-    with server_of(view) as client:
-        yield str(client.base_url).rstrip("/")
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with (
-        shopping(tmp_path_factory.mktemp("shopping")) as shopped,
-        serving(shopped.store, artifact=shopped.archive.find, checks=lambda: shopped.checks) as url,
-    ):
-        yield Site(url, shopped)
+    with shopping(tmp_path_factory.mktemp("shopping")) as shopped, serving(shopped.view) as client:
+        yield Site(str(client.base_url).rstrip("/"), shopped)
 
 
 @pytest.fixture(scope="module")
@@ -238,17 +219,18 @@ def _scripted(link: str) -> bool:
 
 def _hostile(run_id: str, place: Path, verdict: Verdict, at: float) -> tuple[Result, Path]:
     """A run of which a target wrote every text, and its evidence."""
-    words = {"name": NASTY, "text": NASTY, "url": f"https://x/{NASTY}", "method": NASTY, "type": NASTY}
-    row = {**words, "step": 0, "status": 500, "began_s": 0.1, "duration_s": 1.0, "phases": {NASTY: 1.0}}
+    nasty = NASTY.encode("utf-8", "replace").decode()  # as it is written down
+    words = {"name": nasty, "text": nasty, "url": f"https://x/{nasty}", "method": nasty, "type": nasty}
+    row = {**words, "step": 0, "status": 500, "began_s": 0.1, "duration_s": 1.0, "phases": {nasty: 1.0}}
     (place / run_id).mkdir(parents=True)
     evidence = place / run_id / "evidence.json"
     told = {
         "version": 1,
-        "steps": [{"name": NASTY, "began_s": 0.0, "duration_s": 1.0}],
-        "requests": [{**row, "bytes": 1, "cached": False, "error": f"{NASTY}{run_id}"}],
-        "console": [{**words, "type": "error", "at_s": 1.0, "text": NASTY + run_id}],
-        "page_errors": [NASTY + run_id],
-        "failed_requests": [{**words, "error": NASTY}],
+        "steps": [{"name": nasty, "began_s": 0.0, "duration_s": 1.0}],
+        "requests": [{**row, "bytes": 1, "cached": False, "error": f"{nasty}{run_id}"}],
+        "console": [{**words, "type": "error", "at_s": 1.0, "text": nasty + run_id}],
+        "page_errors": [nasty + run_id],
+        "failed_requests": [{**words, "error": nasty}],
         "requests_in_flight": [{**words, "since_s": 1.0}],
     }
     evidence.write_text(json.dumps(told))
@@ -284,9 +266,9 @@ def test_nothing_that_a_target_wrote_becomes_markup(tmp_path: Path) -> None:
     store = Store(tmp_path / "prober.db")
     Watching(store).hands_over((good, bad))
     checks = (check("purchase", title=NASTY, runbook="https://wiki.example/" + '"><script>'),)
-    with serving(store, artifact=known.get, checks=lambda: checks) as url:
+    with closing(store), serving(store_view(store, artifact=known.get, checks=lambda: checks)) as client:
         for path in ("bad", "good", "bad?against=last-good", "good?against=bad", "bad?requests=%3Cscript%3E"):
-            answer = httpx.get(f"{url}/runs/{path}")
+            answer = client.get(f"/runs/{path}")
             assert answer.status_code == 200, path
             assert NASTY[:20] not in answer.text
             page = Markup(answer.text)
@@ -294,7 +276,6 @@ def test_nothing_that_a_target_wrote_becomes_markup(tmp_path: Path) -> None:
             assert not {"style", "iframe", "object"} & page.tags
             assert "alert(1)" in answer.text  # it is shown, as text
             assert "unsafe" not in answer.headers["content-security-policy"]
-    store.close()
 
 
 def test_what_was_too_long_to_keep_is_said_and_the_rest_is_shown(tmp_path: Path) -> None:
@@ -302,8 +283,7 @@ def test_what_was_too_long_to_keep_is_said_and_the_rest_is_shown(tmp_path: Path)
     long = replace(result.observation, facts={"body": "x" * 40_000})
     store = Store(tmp_path / "prober.db")
     Watching(store).hands_over((replace(result, observation=long),))
-    with serving(store) as url:
-        text = httpx.get(f"{url}/runs/cut").text
+    with closing(store), serving(store_view(store)) as client:
+        text = client.get("/runs/cut").text
     assert "more to this run than is kept" in text
     assert "did not find what it expects" in text
-    store.close()
