@@ -172,7 +172,7 @@ def _markers(view: View, check: Check | None, since: float, until: float) -> tup
 
 def _band(incident: Incident, now: float) -> tuple[float, float, str]:
     end = now if incident.closed_at is None else incident.closed_at
-    return incident.opened_at, end, f"{incident.condition}: {incident.message}"
+    return incident.opened_at, end, f"{incident.condition.replace('_', ' ')}: {incident.message}"
 
 
 def _values(view: View, row: Row, check: Check | None, past: Past | None) -> dict[str, Any]:
