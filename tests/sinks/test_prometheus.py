@@ -42,6 +42,7 @@ ZONE = Target(id="zone", kind="dns", url="192.0.2.53:53/example.com.")
 PING = Target(id="ping", kind="icmp", url="gate")
 HEALTH = Target(id="health", kind="grpc", url="rpc:443/shop")
 CRON = Target(id="weekly", kind="api", url="checks/weekly.py", schedule="0 7 * * MON-FRI")
+TOLD = Target(id="backup", kind="heartbeat", url="backup", interval="24h", timeout="10m")
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
@@ -78,7 +79,7 @@ def values(made: Exposition, name: str, *keys: str) -> dict[Any, float]:
 
 def full() -> Exposition:
     """One check of each kind with everything that can be seen of it."""
-    made = exposition(HTTP, TCP, DIALOGUE, ZONE, PING, HEALTH, BROWSER, CRON)
+    made = exposition(HTTP, TCP, DIALOGUE, ZONE, PING, HEALTH, BROWSER, CRON, TOLD)
     made.offer(http_result(HTTP))
     made.offer(tcp_result(TCP))
     made.offer(result(DIALOGUE, facts={"failed_due_to_bytes": False, "expect_info": {"version": "2.0"}}))
@@ -89,6 +90,7 @@ def full() -> Exposition:
     made.offer(result(HEALTH, phases={"resolve": 0.001, "connect": 0.25, "processing": 0.5}, facts=serving))
     made.offer(browser_result(BROWSER))
     made.offer(result(CRON, Verdict.DOWN, Reason.STEP, steps=(Step("Ask", Verdict.DOWN, 0.5),)))
+    made.offer(result(TOLD, duration_s=12.5, facts={"last_signal_at": 1_700_000_012.5}))
     made.set_state("storefront", Verdict.UP, 0)
     made.set_state("weekly", Verdict.DOWN, 3)
     made.count_missed("api-port", 2)
