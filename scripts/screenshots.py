@@ -74,7 +74,7 @@ def take_visits(names: Sequence[str]) -> None:
     ):
         for name, path in visited(shopped).items():
             if not names or name in names:
-                take(browser, name, str(site.base_url.join(path)))
+                take(browser, name, str(site.base_url.join(path)), Image.Quantize.MEDIANCUT)
 
 
 def visited(shopped: Shopping) -> dict[str, str]:
@@ -93,8 +93,8 @@ def visited(shopped: Shopping) -> dict[str, str]:
     }
 
 
-def take(browser: Browser, name: str, url: str) -> None:
-    """The four pictures of one page."""
+def take(browser: Browser, name: str, url: str, how: Image.Quantize = Image.Quantize.MAXCOVERAGE) -> None:
+    """The four pictures of one page. Where photographs are on it, MAXCOVERAGE would tint its grounds."""
     for width, scheme in LOOKS:
         with looking(browser, url, width, scheme) as page:
             page.goto(url)
@@ -103,11 +103,11 @@ def take(browser: Browser, name: str, url: str) -> None:
             height = min(page.evaluate("document.documentElement.scrollHeight"), LONGEST_PX)
             clip = {"x": 0, "y": 0, "width": width, "height": height}
             path = OUT / f"{name}-{width}-{scheme}.png"
-            path.write_bytes(small(page.screenshot(full_page=True, clip=clip, animations="disabled")))
+            path.write_bytes(small(page.screenshot(full_page=True, clip=clip, animations="disabled"), how))
             print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1000:.0f} kB")
 
 
-def small(picture: bytes) -> bytes:
+def small(picture: bytes, how: Image.Quantize) -> bytes:
     """The same with the colours it has most of, as they are: others are the edges of letters."""
     image, out = Image.open(io.BytesIO(picture)).convert("RGB"), io.BytesIO()
     most = sorted(image.getcolors(image.width * image.height), reverse=True)[:COLOURS]
