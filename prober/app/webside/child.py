@@ -15,7 +15,7 @@ from contextlib import suppress
 from prober.app.logs import configure_logs
 from prober.app.running.forks import die_with_parent
 from prober.app.webside.far import FarConfig, far_view
-from prober.app.webside.lines import COUNT, Lines
+from prober.app.webside.lines import COUNT, VITAL, Lines
 from prober.app.webside.setting import HEAD_BYTES, SERVING, Setting
 from prober.clock import SystemClock
 from prober.faults import Retryable
@@ -37,7 +37,7 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)  # a terminal means the prober, which says when it is over
     control = socket.socket(fileno=int(sys.argv[1]))
     setting, (listener, *sockets) = _told(control)
-    lines, clock = Lines(sockets), SystemClock()
+    vital, lines, clock = Lines(sockets[:VITAL]), Lines(sockets[VITAL:]), SystemClock()
     config = FarConfig(lines)
     configure_logs(Redactor(config.now.secrets), setting.logs.format, setting.logs.level)
     store = open_store(setting.store, exclusive=False, wait=False)
@@ -51,7 +51,7 @@ def main() -> None:
     access = Access(config.now.web, clock)
     tls = setting.web.tls
     with ThreadPoolExecutor(COUNT, "far") as later:
-        view = far_view(lines, setting, config, store, history, later)
+        view = far_view(lines, vital, setting, config, store, history, later)
         app = create_app(view, access, hsts_s=tls.hsts if tls else 0.0)
         server = WebServer.at(app, listener, Certificate.of(tls, setting.base) if tls else None)
         server.start()

@@ -19,7 +19,7 @@ from prober.model import Check
 from prober.secret import Redactor
 from prober.sinks.prometheus import Exposition
 from prober.store import Store
-from prober.web import Actions, Replies, Signals, View
+from prober.web import Actions, Health, Replies, Signals, View
 from prober.web.status.offer import Offer
 
 
@@ -92,9 +92,9 @@ class FarConfig:
 
 
 def far_view(
-    lines: Lines, setting: Setting, config: FarConfig, store: Store, history: History, later: Executor
+    lines: Lines, vital: Lines, setting: Setting, config: FarConfig, store: Store, history: History, later: Executor
 ) -> View:
-    """A View of what is at the other end of ``lines``."""
+    """A View of what is at the other end of ``lines``; over ``vital`` goes what machines must always be told."""
 
     def ask(name: str) -> Callable[..., Any]:
         return lambda *args: lines.call(name, *args)
@@ -105,11 +105,11 @@ def far_view(
     has, runs, told = setting.has, frozenset({"run_now"}), frozenset({"ping", "webhook"})
     return View(
         region=setting.region,
-        exposition=cast(Exposition, FarExposition(lines)),
-        registry=FarRegistry(lines),
+        exposition=cast(Exposition, FarExposition(vital)),
+        registry=FarRegistry(vital),
         snapshot=lambda: list(chain.from_iterable(lines.stream("snapshot"))),
-        healthy=ask("healthy"),
-        ready=ask("ready"),
+        healthy=lambda: cast(Health, vital.call("healthy")),
+        ready=lambda: cast(Health, vital.call("ready")),
         artifact=ask("artifact"),
         incidents=ask("incidents"),
         replies=cast(Replies, Far(lines, "replies", later)) if "replies" in has else None,

@@ -19,8 +19,10 @@ from typing import Any
 from prober.faults import ProberFault, Retryable, describe
 from prober.log import Log
 
-COUNT = 8
+COUNT = 10
 """So many calls go on at a time."""
+VITAL = 2
+"""Of these, for ``/metrics`` and health alone, so that no store that is slow keeps them from being answered."""
 WAIT_S = 15.0
 """How long a call waits for a line that is free: longer is as good as no answer."""
 RESULT, PIECE, FAULT, BROKEN = "result", "piece", "fault", "broken"
