@@ -24,6 +24,7 @@ from prober.web.auth import Scope
 from prober.web.view import Asked
 
 MOST = 500
+LOOK_S = 0.02
 Cursor = Annotated[str, Field(pattern="^[0-9]{1,18}$")]
 
 
@@ -148,21 +149,29 @@ async def run_now(call: Call, query: NowQuery) -> Answer:
     """Have a check run, and wait for it if that is asked for."""
     check, run_id = known_check(call), secrets.token_hex(8)
     try:
-        over = await run_in_threadpool(call.actions.run_now, check.id, run_id)
+        over = asyncio.wrap_future(await run_in_threadpool(call.actions.run_now, check.id, run_id))
+        asked = await _begun(call, run_id, over)
+        if query.wait is not None:
+            await asyncio.wait({over}, timeout=query.wait)
+            asked = await run_in_threadpool(call.actions.asked, run_id)
+        if over.done():
+            over.result()
     except UserFault as fault:
         raise HTTPException(409, f"{fault}.") from None
-    if query.wait is not None:
-        waiting = asyncio.wrap_future(over)
-        try:
-            await asyncio.wait({waiting}, timeout=query.wait)
-            if waiting.done():
-                waiting.result()
-        except (CancelledError, asyncio.CancelledError):
-            raise Retryable("the prober is stopping") from None
-    asked = call.actions.asked(run_id)
+    except (CancelledError, asyncio.CancelledError):
+        raise Retryable("the prober is stopping") from None
     if asked is not None and asked.result is not None:
         return Answer(whole_run(asked.result), headers={"Location": _location(run_id)})
     return _pending(call, asked or Asked(run_id, check.id))
+
+
+async def _begun(call: Call, run_id: str, over: asyncio.Future[str]) -> Asked | None:
+    """Wait until it is known that it will run: where the web is a process of its own, a refusal comes by the future."""
+    while True:
+        asked = await run_in_threadpool(call.actions.asked, run_id)
+        if asked is not None or over.done():
+            return asked
+        await asyncio.wait({over}, timeout=LOOK_S)
 
 
 def require_known(call: Call) -> None:
