@@ -125,7 +125,8 @@ def watched_through_an_outage(
         text = get(url + "/metrics")
         assert httpx.get(url + "/healthz", trust_env=False).status_code == 200
         assert sample(text, "prober_engine_restarts_total") == 0
-        assert len(psutil.Process(process.pid).children(recursive=True)) == (0 if processes == 1 else processes + 1)
+        web, forks = 1, (0 if processes == 1 else processes + 1)
+        assert len(psutil.Process(process.pid).children(recursive=True)) == web + forks
         process.send(signal.SIGTERM)
         assert process.end() == 0
         told = [posted.body["text"].partition(" ")[0] for posted in slack.posted]
@@ -207,7 +208,7 @@ def test_engine_processes_end_with_the_prober_though_it_was_killed(
     with serving(written(tmp_path, 2, steady, frail, slack)) as process:
         engines(process)
         below = psutil.Process(process.pid).children(recursive=True)
-        assert len(below) == 3
+        assert len(below) == 4, "the web, a fork server and two engines"
         process.send(signal.SIGKILL)
         process.end()
         _, alive = psutil.wait_procs(below, timeout=10)
@@ -251,7 +252,7 @@ def test_secrets_reach_the_engine_and_stand_in_no_command_line_environment_or_fi
         assert (sent["X-Greeting"], sent["Authorization"]) == ("canary-of-greeting", "Bearer canary-of-token")
         until(lambda: states(get(url + "/metrics")).get("secretive") == 2)
         below = psutil.Process(process.pid).children(recursive=True)
-        assert len(below) == 3
+        assert len(below) == 4, "the web, a fork server and two engines"
         for one in below:
             for name in ("cmdline", "environ"):
                 assert b"canary" not in Path(f"/proc/{one.pid}/{name}").read_bytes()

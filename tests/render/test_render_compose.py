@@ -160,5 +160,5 @@ def test_a_store_section_is_replaced_wherever_it_stands(text: str, tmp_path: Pat
     folder = written(tmp_path / "to", files)
     found = load(folder / "probes.yaml", {"PROBER_STORE_URL": "postgresql://user@db/prober"}, lenient=False)
     assert found.config.store.url is not None
-    assert found.config.store.retention == (2 if "2d" in text else 90) * 86_400
+    assert found.config.store.retention == (2 if "2d" in text else 7) * 86_400
     assert ("# what follows" in text) == ("# what follows" in files["probes.yaml"])

@@ -200,7 +200,7 @@ def test_a_check_on_a_calendar_has_no_interval() -> None:
 
 def test_a_removed_check_is_gone_at_once_and_a_late_result_does_not_bring_it_back() -> None:
     made = full()
-    for check in (HTTP, TCP, DIALOGUE, ZONE, PING, HEALTH, BROWSER, CRON):
+    for check in (HTTP, TCP, DIALOGUE, ZONE, PING, HEALTH, BROWSER, CRON, TOLD):
         made.remove(check.id)
     for late in (http_result(HTTP), tcp_result(TCP), browser_result(BROWSER)):
         made.offer(late)
