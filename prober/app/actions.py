@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from prober.app.alarm import Alarm
 from prober.app.asked import AskedRuns
 from prober.app.beside import nearest
+from prober.app.replies import acknowledge
 from prober.config import Config
 from prober.faults import Retryable, UserFault
 from prober.log import Log
@@ -41,14 +42,7 @@ class StoreActions:
         return self.runs.find(run_id)
 
     def ack(self, incident_id: str, by: str) -> Incident | None:
-        store = self.alarm.current
-        incident = store.ack(incident_id, by, store.now())
-        if incident is None and store is not self.alarm.store:
-            raise Retryable("it is not on the spare; the store is away")
-        if incident is not None:
-            self.alarm.poke()
-            _log.info("acknowledged", incident=incident.id, check=incident.check_id, by=incident.acked_by)
-        return incident
+        return acknowledge(self.alarm, incident_id, by)
 
     def note(self, incident_id: str, text: str, by: str) -> bool:
         store = self._store("notes")

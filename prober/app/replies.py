@@ -35,14 +35,9 @@ class StoreReplies:
         return None if incident is None else Matter(incident, _others(store, incident))
 
     def ack(self, incident_id: str, by: str) -> Matter | None:
-        """Acknowledge it where it is: one on the spare moves to the store with its acknowledgement."""
-        store = self.alarm.current
-        incident = store.ack(incident_id, by, store.now())
-        if incident is None:
-            return None
-        self.alarm.poke()
-        _log.info("acknowledged", incident=incident.id, check=incident.check_id, by=incident.acked_by)
-        return Matter(incident, _others(store, incident))
+        """Acknowledge it."""
+        incident = acknowledge(self.alarm, incident_id, by)
+        return None if incident is None else Matter(incident, _others(self.alarm.current, incident))
 
     def silence(self, incident_id: str, seconds: float, by: str) -> Matter | None:
         """Let nothing be told of its checks. Asked for again by the same notice, it is the same silence, changed."""
@@ -59,6 +54,21 @@ class StoreReplies:
         self.alarm.poke()
         _log.info("silenced", incident=incident_id, checks=checks, seconds=round(seconds), by=by)
         return matter
+
+
+def acknowledge(alarm: Alarm, incident_id: str, by: str) -> Incident | None:
+    """Acknowledge the incident where it is: one on the spare moves to the store with its acknowledgement.
+
+    None where there is no such incident. Raises Retryable where that cannot be known.
+    """
+    store = alarm.current
+    incident = store.ack(incident_id, by, store.now())
+    if incident is None and store is not alarm.store:
+        raise Retryable("it is not on the spare; the store is away")
+    if incident is not None:
+        alarm.poke()
+        _log.info("acknowledged", incident=incident.id, check=incident.check_id, by=incident.acked_by)
+    return incident
 
 
 def _others(store: Store, incident: Incident) -> tuple[str, ...]:
