@@ -13,6 +13,8 @@ from prober.clock import iso
 from prober.model import format_duration, format_lasting
 from prober.panels import clock, size
 
+NAME_CHARS = 80
+
 
 def templates() -> Environment:
     """The templates of this room."""
@@ -52,6 +54,11 @@ def raw_path(asked: HTTPConnection) -> str:
     """The path as it was sent."""
     raw: bytes | None = asked.scope.get("raw_path")
     return raw.decode("latin-1") if raw else quote(asked.scope["path"])
+
+
+def one_line(text: str, most_chars: int = NAME_CHARS) -> str:
+    """``text`` as somebody typed it, in one line."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:most_chars]
 
 
 def tick(wall: float, over_s: float) -> str:

@@ -17,8 +17,8 @@ from prober.faults import Retryable
 from prober.model import format_lasting
 from prober.web.auth.forms import read_form
 from prober.web.incidents.choices import silences
+from prober.web.making import NAME_CHARS, one_line
 from prober.web.pages import stamp, templates
-from prober.web.pages.forms import NAME_CHARS, one_line
 from prober.web.signing import ACTIONS
 from prober.web.view import Matter, Replies, View
 

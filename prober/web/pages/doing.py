@@ -16,7 +16,7 @@ from prober.model import Hush, HushKind
 from prober.web.auth import Scope, Who, who_asks
 from prober.web.auth.forms import checked_form
 from prober.web.auth.who import Answer
-from prober.web.pages.forms import one_line
+from prober.web.making import one_line
 from prober.web.pages.frame import Pages
 from prober.web.view import Actions
 
