@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry
 
@@ -214,8 +214,6 @@ class View:
     It is told to who measures, so that the answer comes when it comes."""
     checks: Callable[[], Sequence[Check]] = tuple
     """What is checked here."""
-    shown_config: Callable[[Check], Mapping[str, object]] = lambda _: {}
-    """A check's configuration as JSON, fit to be shown."""
     history: History | None = None
     """The past; None where nothing keeps it."""
     actions: Actions | None = None
@@ -224,7 +222,7 @@ class View:
     """What public status pages are made of; None where none is configured."""
     inner: Callable[[], Mapping[str, Sequence[Figure]]] = dict
     """The prober's own health, for its page: figures by section."""
-    masked: Callable[[str], str] = str
-    """A text without the secrets of the configuration."""
+    masked: Callable[[Any], Any] = lambda value: value
+    """A text, or plain values, without the secrets of the configuration: references may have put one into any text."""
     signals: Signals | None = None
     """Where passive checks are told; None where none are configured to be."""

@@ -165,7 +165,6 @@ def view_of(site: Site, actions: StoreActions, history: History) -> View:
         clock=site.clock,
         incidents=site.open_incidents,
         checks=lambda: site.checks,
-        shown_config=lambda check: check.model_dump(mode="json"),
         history=history,
         actions=actions,
         inner=lambda: {"runs": [Figure("slots missed", "0")]},

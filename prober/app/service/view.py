@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from prober.alerting.gates import covers
@@ -18,7 +18,6 @@ from prober.clock import Clock
 from prober.config import Loaded, Maintenance
 from prober.history import History
 from prober.model import Check, Hush, Verdict
-from prober.secret import Redactor
 from prober.state import State
 from prober.web import Actions, Health, Row, View
 
@@ -40,7 +39,6 @@ class Sight:
     elsewhere: Elsewhere
     history: History
     actions: Actions
-    redactor: Callable[[], Redactor]
 
     def view(self, metrics: SelfMetrics) -> View:
         """All of it, for the web."""
@@ -59,9 +57,8 @@ class Sight:
             inner=Inner(
                 metrics, self.flow.exposition, self.alarm, self.elsewhere, self.clock, self.checks, self.clock.wall()
             ),
-            masked=lambda text: redactor_for(self.loaded()).text(text),
+            masked=lambda value: redactor_for(self.loaded()).value(value),
             history=self.history,
-            shown_config=self._shown_config,
             actions=self.actions,
         )
 
@@ -82,11 +79,6 @@ class Sight:
         windows = [window for window in self.loaded().config.maintenance if window.active(now)]
         hushes = [hush for hush in seen.maintenance if hush.starts_at <= seen.store_now < hush.ends_at]
         return [self._row(check, seen, _maintenance(check, windows, hushes)) for check in self.checks()]
-
-    def _shown_config(self, check: Check) -> Mapping[str, object]:
-        """Secrets are a type, but references may have put one into any text."""
-        shown: Mapping[str, object] = self.redactor().value(check.model_dump(mode="json", by_alias=True))
-        return shown
 
     def _row(self, check: Check, seen: Seen, maintenance: str) -> Row:
         result, state = self.flow.latest.get(check.id), self.flow.states.get(check.id)

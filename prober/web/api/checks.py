@@ -103,7 +103,10 @@ def get_check(call: Call) -> Answer:
     check = known_check(call)
     row = next((row for row in call.view.snapshot() if row.check_id == check.id), None)
     return Answer(
-        CheckWhole(**_values(call, check, row, _incidents(call)), config=masked(call.view.shown_config(check)))
+        CheckWhole(
+            **_values(call, check, row, _incidents(call)),
+            config=call.view.masked(masked(check.model_dump(mode="json", by_alias=True))),
+        )
     )
 
 

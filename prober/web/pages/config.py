@@ -13,7 +13,7 @@ from prober.secret import MASK, redact_url, sounds_secret
 
 def as_yaml(check: Check) -> str:
     """The YAML of ``check``; what may hold a credential is masked by its name as well."""
-    told = check.model_dump(mode="json", exclude_defaults=True)
+    told = check.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     whole = {"id": check.id, "kind": check.kind} | told
     text: str = yaml.safe_dump(masked(whole), sort_keys=False, allow_unicode=True, width=100)
     return text
