@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import json
 import os
 import signal
@@ -10,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,19 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from fakes.receiver import receiver
+from prometheus_client import CollectorRegistry
+
+from prober.app.service.front import configured_of
+from prober.app.targets import Place
+from prober.app.webside import Configured, Setting, WebSide
+from prober.app.webside.lines import COUNT
+from prober.config import Web, load
+from prober.config.sections import Logs
+from prober.shard import WHOLE
+from prober.sinks.prometheus import Exposition
+from prober.store import Store
+from prober.web import Health, View
 
 PROBER = Path(sys.executable).with_name("prober")
 CHECKS = """
@@ -94,6 +110,68 @@ def test_everything_is_answered_from_a_process_of_its_own(prober: Prober) -> Non
         assert prober.get(path).status_code == 200, path
     assert prober.get("/checks/nobody").status_code == 404
     assert prober.get("/probe?target=x").status_code == 404, "not configured"
+
+
+def test_more_probes_are_asked_for_at_once_than_there_are_lines(tmp_path: Path) -> None:
+    (tmp_path / "modules.yml").write_text("modules: {http_2xx: {prober: http, timeout: 30s}}\n")
+    many = COUNT * 3
+    with receiver() as shop, serving(tmp_path, ", blackbox_config: modules.yml") as prober:
+        shop.hung_paths.add("/slow")
+        target = f"/probe?module=http_2xx&target={shop.url}/slow"
+        with ThreadPoolExecutor(many) as people:
+            asked = [people.submit(httpx.get, f"{prober.url}{target}", timeout=60) for _ in range(many)]
+            shop.wait_for(many)
+            assert prober.get("/checks/gone").status_code == 200, "pages are served meanwhile"
+            shop.open.set()
+            assert all("\nprobe_success 1\n" in one.result(60).text for one in asked)
+
+
+def test_a_process_that_cannot_be_started_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start, failures = asyncio.create_subprocess_exec, [OSError(errno.EAGAIN, "no more processes")]
+
+    async def started(*command: str, **more: Any) -> asyncio.subprocess.Process:
+        if failures:
+            raise failures.pop()
+        return await start(*command, **more)
+
+    async def main(listener: socket.socket) -> str:
+        side = WebSide(view(), lambda known: None if known else configured(), setting(tmp_path), listener, os.environ)
+        await side.start()
+        try:
+            async with asyncio.timeout(60), httpx.AsyncClient(timeout=20) as client:
+                await side.answering()
+                return (await client.get(f"http://127.0.0.1:{listener.getsockname()[1]}/healthz")).text
+        finally:
+            await side.stop(5.0)
+
+    Store(tmp_path / "prober.db").close()
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", started)
+    assert asyncio.run(main(socket.create_server(("127.0.0.1", 0)))) == "ok\n"
+    assert not failures
+
+
+def test_what_runs_here_follows_from_the_configuration_alone(tmp_path: Path) -> None:
+    """The web may ask before the checks are in place, and is not told again what has the same digest."""
+    path = tmp_path / "probes.yaml"
+    path.write_text(
+        CHECKS.replace("{port}", "1").replace("id: gone,", "id: gone, regions: [us],") + "regions: [eu, us]\n"
+    )
+    told = configured_of(load(path, {}, lenient=True), Place("eu", WHOLE))
+    assert told.here == {"shop"}
+    assert {check.id for check in told.checks} == {"shop", "gone"}
+
+
+def view() -> View:
+    exposition, well = Exposition("prober", "eu"), Health(True)
+    return View("eu", exposition, CollectorRegistry(), tuple, lambda: well, lambda: well)
+
+
+def configured() -> Configured:
+    return Configured("digest", Web(), (), 90 * 86_400.0, 7 * 86_400.0, (), frozenset(), ())
+
+
+def setting(folder: Path) -> Setting:
+    return Setting("eu", folder, folder / "prober.db", Web(), frozenset(), Logs())
 
 
 def test_what_is_done_there_is_done_here(prober: Prober) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -27,11 +27,6 @@ class Prober:
 
     def add(self, one: int, other: int = 1) -> int:
         return one + other
-
-    def late(self) -> Future[str]:
-        done: Future[str] = Future()
-        threading.Thread(target=lambda: done.set_result("at last")).start()
-        return done
 
     def pieces(self, count: int) -> Iterator[bytes]:
         for number in range(count):
@@ -79,9 +74,8 @@ def lines(ends: list[socket.socket]) -> Lines:
     return Lines(ends)
 
 
-def test_an_answer_comes_back_also_of_what_takes_its_time(lines: Lines) -> None:
+def test_an_answer_comes_back(lines: Lines) -> None:
     assert lines.call("add", 2, other=3) == 5
-    assert lines.call("late") == "at last"
 
 
 def test_pieces_come_one_by_one_and_the_line_is_free_after_them(lines: Lines, prober: Prober) -> None:

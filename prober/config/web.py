@@ -197,7 +197,7 @@ class Web(Strict):
     """Serve over TLS; plain HTTP when missing."""
     apart: bool = True
     """Serve from a process of its own, so that what people look at costs the probing next to nothing; false saves its
-    memory, some 90 MB. Takes effect at the next start."""
+    memory, less than 100 MB. Takes effect at the next start."""
     blackbox_config: Annotated[str, Field(min_length=1)] | None = None
     """A file of blackbox_exporter's modules, relative to this file: /probe then probes by them, as that does. Whoever
     may ask it can have anything probed but link-local and metadata addresses."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from prober.app.actions import StoreActions
 from prober.app.alarm import Alarm, notifiers
 from prober.app.asked import AskedRuns
-from prober.app.assemble import open_logs, redactor_for, require_sinks
+from prober.app.assemble import open_logs, require_sinks
 from prober.app.passive import Intake, Passive
 from prober.app.running import Runner, Workload
 from prober.app.running.forks import open_environment
@@ -39,6 +39,7 @@ from prober.log import Log
 from prober.model import Check, Result, Verdict
 from prober.selfwatch import Egress, Heartbeat
 from prober.sinks.prometheus import Exposition
+from prober.web import View
 
 if TYPE_CHECKING:
     from prober.web.status.herald import Herald
@@ -64,6 +65,18 @@ class Service:
     blackbox_config: Path | None = None
     """A modules file over the configuration's own."""
     checks: tuple[Check, ...] = ()
+    _loaded: Loaded = field(init=False)
+    _egress: Egress = field(init=False)
+    _outlets: Outlets = field(init=False)
+    _flow: Flow = field(init=False)
+    _asked: AskedRuns = field(init=False)
+    passive: Passive = field(init=False)
+    intake: Intake = field(init=False)
+    _alarm: Alarm = field(init=False)
+    _reloads: Reloads = field(init=False)
+    _runner: Runner = field(init=False)
+    _sight: Sight = field(init=False)
+    _front: Front = field(init=False)
     _started: bool = False
     _on_demand: OnDemand | None = None
     _herald: Herald | None = None
@@ -87,66 +100,15 @@ class Service:
         Raises UserFault for a port or a store that cannot be had.
         """
         self._loaded = loaded
-        config = loaded.config
-        require_sinks(config.sinks)
-        exposition = Exposition(config.job, self.region)
-        self._egress = Egress(config.selfwatch.egress, self.clock)
-        troubles = Troubles(self.clock, lambda: self._egress, lambda: self._alarm.broken())
-        self._outlets = Outlets(loaded, exposition)
-        self._flow = Flow(
-            exposition,
-            troubles,
-            lambda: self._alarm,
-            lambda: self._egress,
-            self._outlets,
-            self._on_state,
-            self._on_result,
-            lambda check_id, run_id, why: self._asked.lose(check_id, run_id, why),
-        )
-        self._asked = AskedRuns(lambda: self._runner, lambda: self._flow.known)
-        self.passive = Passive(
-            self.place, self.clock, lambda check, result: self._flow.take(check, result, _nobody), self._flow.show
-        )
-        self.intake = Intake(self.passive)
-        self._alarm = Alarm(self.place, self.clock, troubles, self._flow.hand_over_state, letter_senders)
-        self._alarm.open(loaded)
-        self._ending.callback(self._alarm.shut)
-        self._reloads = Reloads(loaded.digest, True, self.clock.wall())
-        self._runner = self._open_runner(loaded)
-        self._sight = Sight(
-            self.region,
-            self.clock,
-            self._flow,
-            self._alarm,
-            self._runner,
-            lambda: self.checks,
-            lambda: self._started,
-            lambda: self._loaded,
-            Elsewhere(self._alarm, self.clock),
-            self._history(),
-            StoreActions(self._alarm, self._asked, lambda: self._loaded.config, self.intake.ingest),
-            lambda: redactor_for(self._loaded),
-        )
-        view = self._sight.view(self._metrics())
-        view = replace(view, signals=self.intake, status=offer_of(loaded, lambda: self._loaded, self._alarm))
-        self._herald = herald_of(view.status, view.history, self.clock)
-        self._on_demand = await self._open_on_demand(loaded)
-        if self._on_demand is not None:
-            view = replace(view, probe=self._on_demand.ask)
-        self._front = Front.open(
-            loaded, view, host, port, self._configured, open_environment(self.environ, loaded.secrets)
-        )
-        await self._front.start()
-        self._ending.push_async_callback(self._front.serving.stop, FLUSH_S)
-        self._ending.callback(self._asked.close)  # before the web's end, which waits for answers that this loop gives
-        if self._on_demand is not None:
-            self._ending.push_async_callback(self._on_demand.close)
+        require_sinks(loaded.config.sinks)
+        self._open_measuring(loaded)
+        await self._open_front(loaded, self._open_view(loaded), host, port)
         put_in_place = await self._runner.prepare(self._work(loaded))
         self._started = True
         self._calendar = keep_tidy(lambda: self._loaded, lambda: self._outlets.archive, self._alarm, self.clock)
         self._ending.callback(lambda: self._calendar.shutdown(wait=False))
         self._adopt(loaded)
-        self._alarm.start(config)
+        self._alarm.start(loaded.config)
         self.passive.begin(self._alarm.own, self._alarm.recorder.states)
         put_in_place()
 
@@ -248,6 +210,66 @@ class Service:
 
     # What a configuration makes of it.
 
+    def _open_measuring(self, loaded: Loaded) -> None:
+        """What runs checks, and what becomes of their results."""
+        exposition = Exposition(loaded.config.job, self.region)
+        self._egress = Egress(loaded.config.selfwatch.egress, self.clock)
+        troubles = Troubles(self.clock, lambda: self._egress, lambda: self._alarm.broken())
+        self._outlets = Outlets(loaded, exposition)
+        self._flow = Flow(
+            exposition,
+            troubles,
+            lambda: self._alarm,
+            lambda: self._egress,
+            self._outlets,
+            self._on_state,
+            self._on_result,
+            lambda check_id, run_id, why: self._asked.lose(check_id, run_id, why),
+        )
+        self._asked = AskedRuns(lambda: self._runner, lambda: self._flow.known)
+        self.passive = Passive(
+            self.place, self.clock, lambda check, result: self._flow.take(check, result, _nobody), self._flow.show
+        )
+        self.intake = Intake(self.passive)
+        self._alarm = Alarm(self.place, self.clock, troubles, self._flow.hand_over_state, letter_senders)
+        self._alarm.open(loaded)
+        self._ending.callback(self._alarm.shut)
+        self._reloads = Reloads(loaded.digest, True, self.clock.wall())
+        self._runner = self._open_runner(loaded)
+
+    def _open_view(self, loaded: Loaded) -> View:
+        """What the web is shown of it all."""
+        self._sight = Sight(
+            self.region,
+            self.clock,
+            self._flow,
+            self._alarm,
+            self._runner,
+            lambda: self.checks,
+            lambda: self._started,
+            lambda: self._loaded,
+            Elsewhere(self._alarm, self.clock),
+            self._history(),
+            StoreActions(self._alarm, self._asked, lambda: self._loaded.config, self.intake.ingest),
+        )
+        offer = offer_of(loaded, lambda: self._loaded, self._alarm)
+        view = replace(self._sight.view(self._metrics()), signals=self.intake, status=offer)
+        self._herald = herald_of(offer, view.history, self.clock)
+        return view
+
+    async def _open_front(self, loaded: Loaded, view: View, host: str, port: int) -> None:
+        """Listen, and have it served. Raises UserFault."""
+        self._on_demand = await self._open_on_demand(loaded)
+        if self._on_demand is not None:
+            view = replace(view, probe=self._on_demand.ask)
+        environ = open_environment(self.environ, loaded.secrets)
+        self._front = Front.open(loaded, view, host, port, self._configured, environ)
+        await self._front.start()
+        self._ending.push_async_callback(self._front.serving.stop, FLUSH_S)
+        self._ending.callback(self._asked.close)  # before the web's end, which waits for answers that this loop gives
+        if self._on_demand is not None:
+            self._ending.push_async_callback(self._on_demand.close)
+
     def _open_runner(self, loaded: Loaded) -> Runner:
         count = loaded.config.engine.processes
         if count == 1:
@@ -285,8 +307,10 @@ class Service:
             self._heartbeat = Heartbeat(config.heartbeat.url, config.heartbeat.every, lambda: self._sight.healthy().ok)
             self._heartbeat_task = asyncio.create_task(self._heartbeat.beat(), name="heartbeat")
 
-    def _configured(self) -> Configured:
-        return configured_of(self._loaded, frozenset(check.id for check in self.checks))
+    def _configured(self, known: str) -> Configured | None:
+        """What the web goes by, unless that has the digest it knows; it asks again and again, in threads of its own."""
+        loaded = self._loaded
+        return None if loaded.digest == known else configured_of(loaded, self.place)
 
     def _history(self) -> History:
         """The past, as the store has it: not the spare, which knows of none."""

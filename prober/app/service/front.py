@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from prober.app.targets import Place
 from prober.app.webside import Configured, Setting, WebSide
 from prober.config import Loaded, Web
 from prober.config.web import is_loopback
@@ -94,7 +95,7 @@ class Front:
         view: View,
         host: str,
         port: int,
-        configured: Callable[[], Configured],
+        configured: Callable[[str], Configured | None],
         environ: Mapping[str, str],
     ) -> Front:
         """Listening, and not yet answering.
@@ -136,8 +137,8 @@ class Front:
         return _with_auth_of(web, self.web) == self.web
 
 
-def configured_of(loaded: Loaded, here: frozenset[str]) -> Configured:
-    """What the web goes by of ``loaded``, of which the checks called ``here`` run here."""
+def configured_of(loaded: Loaded, place: Place) -> Configured:
+    """What the web of a prober at ``place`` goes by of ``loaded``."""
     config = loaded.config
     return Configured(
         digest=loaded.digest,
@@ -146,7 +147,7 @@ def configured_of(loaded: Loaded, here: frozenset[str]) -> Configured:
         fine_s=config.store.history,
         retention_s=config.store.retention,
         secrets=loaded.secrets,
-        here=here,
+        here=frozenset(check.id for check in config.checks if place.runs(check)),
         checks=config.checks,
     )
 

@@ -13,9 +13,11 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from prober.app.webside.later import answering_later
 from prober.app.webside.lines import COUNT, answering
 from prober.app.webside.near import near
 from prober.app.webside.setting import HEAD_BYTES, Configured, Setting
+from prober.faults import describe
 from prober.log import Log
 from prober.web import View
 
@@ -34,7 +36,7 @@ class WebSide:
     def __init__(
         self,
         view: View,
-        configured: Callable[[], Configured],
+        configured: Callable[[str], Configured | None],
         setting: Setting,
         listener: socket.socket,
         environ: Mapping[str, str],
@@ -47,11 +49,9 @@ class WebSide:
         self._control: socket.socket | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._answers = asyncio.Event()
-        self.restarts = 0
 
     async def start(self) -> None:
-        """Start it. Raises OSError where no process can be had."""
-        await self._spawn()
+        """Begin to keep one."""
         self._keeping = asyncio.create_task(self._keep(), name="web side")
 
     async def answering(self) -> None:
@@ -62,6 +62,7 @@ class WebSide:
         """Let running answers end for at most ``grace_s`` seconds, then end it."""
         if self._keeping is not None:
             self._keeping.cancel()
+            await asyncio.wait({self._keeping})
         self._hang_up()
         self._listener.close()
         if self._process is None:
@@ -75,26 +76,32 @@ class WebSide:
 
     async def _keep(self) -> None:
         early, clock = 0, asyncio.get_running_loop().time
-        while self._process is not None:
+        while True:
             begun = clock()
-            hearing = asyncio.create_task(self._hear())
-            status = await self._process.wait()
-            hearing.cancel()
-            self._hang_up()
-            self.restarts += 1
+            why = await self._live()
             early = early + 1 if clock() - begun < SETTLED_S else 0
             pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (early - 1)) if early else 0.0
-            _log.error("the web's process has ended", status=status, pause_s=pause_s)
+            _log.error("the web's process has ended", why=why, pause_s=pause_s)
             await asyncio.sleep(pause_s)
-            await self._spawn()
 
-    async def _hear(self) -> None:
-        if self._control is not None and await asyncio.get_running_loop().sock_recv(self._control, 1):
-            self._answers.set()
+    async def _live(self) -> str:
+        """One process from its start to its end; how it ended, or why there was none."""
+        try:
+            control = await self._spawn()
+            if await asyncio.get_running_loop().sock_recv(control, 1):
+                self._answers.set()
+        except OSError as error:
+            if self._process is None:
+                return describe(error)
+        status = await self._process.wait() if self._process else None
+        self._hang_up()
+        self._process = None
+        return f"exit status {status}"
 
-    async def _spawn(self) -> None:
-        with contextlib.ExitStack() as theirs:
-            control, *lines = [_pair(theirs) for _ in range(COUNT + 1)]
+    async def _spawn(self) -> socket.socket:
+        """Start one and tell it all it needs; the way to it. Raises OSError."""
+        with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
+            control, later, *lines = [_pair(ours, theirs) for _ in range(COUNT + 2)]
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-P", "-m", "prober.app.webside.child", str(control[1].fileno())),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -102,14 +109,17 @@ class WebSide:
                 env=dict(self._environ),
                 pass_fds=(control[1].fileno(),),
             )
+            ours.pop_all()  # whoever works on one closes it
             self._control = control[0]
-            told = pickle.dumps(self._setting, pickle.HIGHEST_PROTOCOL)
-            descriptors = [self._listener.fileno(), *(line[1].fileno() for line in lines)]
-            socket.send_fds(self._control, [len(told).to_bytes(HEAD_BYTES)], descriptors)
-            self._control.sendall(told)
-            self._control.setblocking(False)
+            answering_later(later[0], self._find)
             for line, _ in lines:
                 answering(line, self._find)
+            told = pickle.dumps(self._setting, pickle.HIGHEST_PROTOCOL)
+            descriptors = [self._listener.fileno(), *(line[1].fileno() for line in (later, *lines))]
+            socket.send_fds(self._control, [len(told).to_bytes(HEAD_BYTES)], descriptors)
+        self._control.setblocking(False)
+        await asyncio.get_running_loop().sock_sendall(self._control, told)
+        return self._control
 
     def _hang_up(self) -> None:
         if self._control is not None:
@@ -117,7 +127,6 @@ class WebSide:
             self._control = None
 
 
-def _pair(theirs: contextlib.ExitStack) -> tuple[socket.socket, socket.socket]:
-    ours, other = socket.socketpair()
-    theirs.enter_context(other)
-    return ours, other
+def _pair(ours: contextlib.ExitStack, theirs: contextlib.ExitStack) -> tuple[socket.socket, socket.socket]:
+    near, far = socket.socketpair()
+    return ours.enter_context(near), theirs.enter_context(far)

@@ -9,12 +9,12 @@ import pickle
 import signal
 import socket
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from prober.app.logs import configure_logs
 from prober.app.running.forks import die_with_parent
 from prober.app.webside.far import FarConfig, far_view
+from prober.app.webside.later import Later
 from prober.app.webside.lines import COUNT, VITAL, Lines
 from prober.app.webside.setting import HEAD_BYTES, SERVING, Setting
 from prober.clock import SystemClock
@@ -36,10 +36,10 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # a terminal means the prober, which says when it is over
     control = socket.socket(fileno=int(sys.argv[1]))
-    setting, (listener, *sockets) = _told(control)
+    setting, (listener, later, *sockets) = _told(control)
     vital, lines, clock = Lines(sockets[:VITAL]), Lines(sockets[VITAL:]), SystemClock()
     config = FarConfig(lines)
-    configure_logs(Redactor(config.now.secrets), setting.logs.format, setting.logs.level)
+    _open_log(setting, config)
     store = open_store(setting.store, exclusive=False, wait=False)
     history = History(
         store,
@@ -50,24 +50,27 @@ def main() -> None:
     )
     access = Access(config.now.web, clock)
     tls = setting.web.tls
-    with ThreadPoolExecutor(COUNT, "far") as later:
-        view = far_view(lines, vital, setting, config, store, history, later)
-        app = create_app(view, access, hsts_s=tls.hsts if tls else 0.0)
-        server = WebServer.at(app, listener, Certificate.of(tls, setting.base) if tls else None)
-        server.start()
-        control.sendall(SERVING)
-        _follow(control, config, access)
-        server.stop(GRACE_S)
+    view = far_view(lines, vital, Later(later), setting, config, store, history)
+    app = create_app(view, access, hsts_s=tls.hsts if tls else 0.0)
+    server = WebServer.at(app, listener, Certificate.of(tls, setting.base) if tls else None)
+    server.start()
+    control.sendall(SERVING)
+    _follow(control, setting, config, access)
+    server.stop(GRACE_S)
 
 
 def _told(control: socket.socket) -> tuple[Setting, list[socket.socket]]:
-    head, descriptors, _, _ = socket.recv_fds(control, HEAD_BYTES, COUNT + 1)
+    head, descriptors, _, _ = socket.recv_fds(control, HEAD_BYTES, COUNT + 2)
     with control.makefile("rb") as file:
         setting: Setting = pickle.loads(file.read(int.from_bytes(head)))  # noqa: S301  of our own prober
     return setting, [socket.socket(fileno=number) for number in descriptors]
 
 
-def _follow(control: socket.socket, config: FarConfig, access: Access) -> None:
+def _open_log(setting: Setting, config: FarConfig) -> None:
+    configure_logs(Redactor(config.now.secrets), setting.logs.format, setting.logs.level)
+
+
+def _follow(control: socket.socket, setting: Setting, config: FarConfig, access: Access) -> None:
     """Take up what changes until the prober has hung up."""
     control.settimeout(LOOK_EVERY_S)
     while True:
@@ -77,6 +80,7 @@ def _follow(control: socket.socket, config: FarConfig, access: Access) -> None:
         except TimeoutError:
             with suppress(Retryable):
                 if config.refresh():
+                    _open_log(setting, config)  # without what is secret now
                     access.adopt(config.now.web)
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Container, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from typing import Any, cast
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
 
+from prober.app.webside.later import Later
 from prober.app.webside.lines import Lines
 from prober.app.webside.setting import Configured, Setting
 from prober.history import History
@@ -24,9 +25,9 @@ from prober.web.status.offer import Offer
 
 
 class Far:
-    """An object at the other end: its methods are asked for by name."""
+    """An object at the other end: its methods are asked for by name; those that give futures over ``later``."""
 
-    def __init__(self, lines: Lines, name: str, later: Executor, futures: frozenset[str] = frozenset()) -> None:
+    def __init__(self, lines: Lines, name: str, later: Later, futures: Container[str] = ()) -> None:
         self._lines = lines
         self._name = name
         self._later = later
@@ -35,10 +36,8 @@ class Far:
     def __getattr__(self, method: str) -> Callable[..., Any]:
         if method.startswith("_"):
             raise AttributeError(method)
-        name = f"{self._name}.{method}"
-        if method in self._futures:
-            return lambda *args, **more: self._later.submit(self._lines.call, name, *args, **more)
-        return lambda *args, **more: self._lines.call(name, *args, **more)
+        ask = self._later.ask if method in self._futures else self._lines.call
+        return partial(ask, f"{self._name}.{method}")
 
 
 class FarExposition:
@@ -86,23 +85,17 @@ class FarConfig:
             self.now = now
             return True
 
-    def masked(self, text: str) -> str:
-        """``text`` without the configuration's secrets."""
-        return self._redactor.text(text)
+    def masked(self, value: Any) -> Any:
+        """``value`` without the configuration's secrets."""
+        return self._redactor.value(value)
 
 
 def far_view(
-    lines: Lines, vital: Lines, setting: Setting, config: FarConfig, store: Store, history: History, later: Executor
+    lines: Lines, vital: Lines, later: Later, setting: Setting, config: FarConfig, store: Store, history: History
 ) -> View:
     """A View of what is at the other end of ``lines``; over ``vital`` goes what machines must always be told."""
 
-    def ask(name: str) -> Callable[..., Any]:
-        return lambda *args: lines.call(name, *args)
-
-    def probe(*args: Any) -> Future[Any]:
-        return later.submit(lines.call, "probe", *args)
-
-    has, runs, told = setting.has, frozenset({"run_now"}), frozenset({"ping", "webhook"})
+    has, ask = setting.has, partial(partial, lines.call)
     return View(
         region=setting.region,
         exposition=cast(Exposition, FarExposition(vital)),
@@ -113,12 +106,11 @@ def far_view(
         artifact=ask("artifact"),
         incidents=ask("incidents"),
         replies=cast(Replies, Far(lines, "replies", later)) if "replies" in has else None,
-        probe=probe if "probe" in has else None,
+        probe=partial(later.ask, "probe") if "probe" in has else None,
         checks=lambda: config.here,
-        shown_config=ask("shown_config"),
         history=history,
-        actions=cast(Actions, Far(lines, "actions", later, runs)) if "actions" in has else None,
-        signals=cast(Signals, Far(lines, "signals", later, told)) if "signals" in has else None,
+        actions=cast(Actions, Far(lines, "actions", later, ("run_now",))) if "actions" in has else None,
+        signals=cast(Signals, Far(lines, "signals", later, ("ping", "webhook"))) if "signals" in has else None,
         status=_offer(lines, setting, config, store) if "status" in has else None,
         inner=ask("inner"),
         masked=config.masked,

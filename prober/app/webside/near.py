@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from prober.app.webside.lines import Find
 from prober.app.webside.setting import Configured
 from prober.pace import in_pieces
 from prober.web import View
@@ -13,13 +14,15 @@ from prober.web import View
 AT_ONCE = 50
 """So many rows or checks are packed at a time: the interpreter is not shared while that is done."""
 
-Find = Callable[[str], Callable[..., Any]]
 PARTS = ("replies", "actions", "signals", "status")
 """Objects of which every function may be asked for."""
 
 
-def near(view: View, configured: Callable[[], Configured]) -> tuple[Find, frozenset[str]]:
-    """How names are found, and which of the parts of a View that may be missing are there."""
+def near(view: View, configured: Callable[[str], Configured | None]) -> tuple[Find, frozenset[str]]:
+    """How names are found, and which of the parts of a View that may be missing are there.
+
+    ``configured`` is given the digest that is known, and gives nothing where that is the one in use.
+    """
     plain: dict[str, Callable[..., Any]] = {
         "render": lambda openmetrics: view.exposition.render(openmetrics=openmetrics),
         "collect": lambda: list(view.registry.collect()),
@@ -28,9 +31,8 @@ def near(view: View, configured: Callable[[], Configured]) -> tuple[Find, frozen
         "ready": view.ready,
         "artifact": view.artifact,
         "incidents": lambda: list(view.incidents()),
-        "shown_config": view.shown_config,
         "inner": view.inner,
-        "configured": lambda known: _changed(configured(), known),
+        "configured": lambda known: _changed(configured(known)),
     }
     if view.probe is not None:
         plain["probe"] = view.probe
@@ -48,8 +50,8 @@ def near(view: View, configured: Callable[[], Configured]) -> tuple[Find, frozen
     return find, frozenset({*parts, *(["probe"] if "probe" in plain else [])})
 
 
-def _changed(now: Configured, known: str) -> Iterator[Any]:
-    """What goes by another digest than ``known``: all but its checks, and then these; nothing where it is the same."""
-    if now.digest != known:
+def _changed(now: Configured | None) -> Iterator[Any]:
+    """All but its checks, and then these; nothing where nothing has changed."""
+    if now is not None:
         yield replace(now, checks=())
         yield from in_pieces(now.checks, AT_ONCE)
