@@ -74,8 +74,13 @@ class History:
 
     def uptime(self, check_id: str, region: str, since: float, until: float) -> Uptime:
         """How the time between was spent, and what the runs in it came to."""
+        return self.uptimes(check_id, region, (since,), until)[0]
+
+    def uptimes(self, check_id: str, region: str, since: Sequence[float], until: float) -> tuple[Uptime, ...]:
+        """The same since each of several times, which costs little more than since the earliest."""
         with self._store.past() as past:
-            return self._uptime(past, check_id, region, since, until)
+            scene = self._scene(past, [check_id], min(since), until)
+            return tuple(self._uptime(past, scene, check_id, region, start, until) for start in since)
 
     def days(self, check_ids: Sequence[str], region: str, count: int) -> Mapping[str, tuple[Day, ...]]:
         """The latest ``count`` days of each check, oldest first, today the last."""
@@ -218,8 +223,8 @@ class History:
         if check.slo is None:
             return None
         with self._store.past() as past:
-            window = self._uptime(past, check.id, "", now - check.slo.window, now)
-            latest = self._fresh(past, [check.id])
+            scene = self._scene(past, [check.id], now - check.slo.window, now)
+            window, latest = self._uptime(past, scene, check.id, "", now - check.slo.window, now), scene.fresh
             runs = {
                 name: counts(past, latest, [check.id], "", now - span_s, now)[check.id]
                 for name, span_s in BURNS.items()
@@ -238,8 +243,7 @@ class History:
         found: Mapping[str, Answer] | None = self._answers.get(key)
         return self._answers.keep(key, ask(check_ids, *rest)) if found is None else found
 
-    def _uptime(self, past: Past, check_id: str, region: str, since: float, until: float) -> Uptime:
-        scene = self._scene(past, [check_id], since, until)
+    def _uptime(self, past: Past, scene: Scene, check_id: str, region: str, since: float, until: float) -> Uptime:
         spent = seconds(scene.spans(check_id, region, since, until), since, until)
         return Uptime(since, until, spent, *counts(past, scene.fresh, [check_id], region, since, until)[check_id])
 

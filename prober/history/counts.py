@@ -33,9 +33,9 @@ def counts(
             found[row.check_id] = (runs + row.runs, good + row.good)
     edges = [(since, first * DAY_S), (last * DAY_S, until)] if first <= last else [(since, until)]
     for start, end in edges:
-        for check_id, _, tally in _slots(past, fresh, check_ids, region, start, end):
+        for check_id, more, well in _slot_counts(past, fresh, check_ids, region, start, end):
             runs, good = found[check_id]
-            found[check_id] = (runs + tally.runs, good + tally.good)
+            found[check_id] = (runs + more, good + well)
     if first < last:
         for check_id, tally in _fresh_days(fresh, region, first, last):
             runs, good = found[check_id]
@@ -150,6 +150,21 @@ def _slots(
                 if first <= row.hour * SLOTS + slot <= last:
                     yield row.check_id, row.hour * HOUR_S + slot * SLOT_S, tally
     yield from _fresh_slots(fresh, region, since, until)
+
+
+def _slot_counts(
+    past: Past, fresh: Mapping[Key, Share], check_ids: Collection[str], region: str, since: float, until: float
+) -> Iterator[tuple[str, int, int]]:
+    """Check, runs and good ones of every five minutes between."""
+    if since >= until:
+        return
+    first, last = int(since // SLOT_S), math.ceil(until / SLOT_S) - 1
+    for row in past.hours(check_ids, first // SLOTS, last // SLOTS):
+        if region in ("", row.region):
+            slots = row.hour * SLOTS
+            for _, (runs, good, *_), _ in unpack_brief(row.payload, first - slots, last - slots):
+                yield row.check_id, runs, good
+    yield from ((name, tally.runs, tally.good) for name, _, tally in _fresh_slots(fresh, region, since, until))
 
 
 def _fresh_slots(

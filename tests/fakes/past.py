@@ -51,6 +51,9 @@ class Past:
             seconds[span.state] = seconds.get(span.state, 0.0) + span.end - span.start
         return Uptime(since, until, seconds)
 
+    def uptimes(self, check_id: str, region: str, since: Sequence[float], until: float) -> tuple[Uptime, ...]:
+        return tuple(self.uptime(check_id, region, start, until) for start in since)
+
     def days(self, check_ids: Sequence[str], region: str, count: int) -> Mapping[str, tuple[Day, ...]]:
         today = datetime.fromtimestamp(self.now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         starts = [today - timedelta(days=back) for back in reversed(range(count))]

@@ -42,6 +42,9 @@ class PlannedHistory:
         failed = int(seconds.get(DOWN, 0.0) / MINUTE) + runs // 4_000  # single failures decide nothing
         return Uptime(since, until, seconds, runs, max(0, runs - failed))
 
+    def uptimes(self, check_id: str, region: str, since: Sequence[float], until: float) -> tuple[Uptime, ...]:
+        return tuple(self.uptime(check_id, region, start, until) for start in since)
+
     def days(self, check_ids: Sequence[str], region: str, count: int) -> Mapping[str, tuple[Day, ...]]:
         self.asked.append(f"days {count}")
         midnight = NOW // DAY * DAY

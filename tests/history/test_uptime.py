@@ -62,6 +62,11 @@ def test_an_outage_lasts_from_its_first_failure_to_its_first_success(
     assert found.seconds == {UP: 330.0, DOWN: 150.0}
     assert found.ratio == pytest.approx(330 / 480)
     assert (found.runs, found.good) == (16, 11)
+    starts = [AT - 60, AT + 180, AT + 300]
+    together = history.uptimes("shop", "", starts, AT + 480)
+    assert [one.seconds.get(DOWN, 0.0) for one in together] == [150.0, 90.0, 0.0]
+    assert [one.seconds[UP] for one in together] == [330.0, 210.0, 180.0]
+    assert together == tuple(history.uptime("shop", "", start, AT + 480) for start in starts)
 
 
 def test_what_nobody_looked_at_is_no_data_and_neither_up_nor_down(

@@ -140,7 +140,7 @@ def look_back(view: View, history: History, row: Row, check: Check | None, query
         tuple(
             (
                 region,
-                tuple(history.uptime(row.check_id, region, now - length_s, now) for length_s, _ in RANGES.values()),
+                history.uptimes(row.check_id, region, [now - length_s for length_s, _ in RANGES.values()], now),
             )
             for region in ("", *(regions if len(regions) > 1 else ()))
         ),
