@@ -226,3 +226,11 @@ class View:
     """A text, or plain values, without the secrets of the configuration: references may have put one into any text."""
     signals: Signals | None = None
     """Where passive checks are told; None where none are configured to be."""
+    one: Callable[[str], Row | None] | None = None
+    """The row of one check, where that is less work than all of them."""
+
+    def row(self, check_id: str) -> Row | None:
+        """The row of one check; None where there is no such check."""
+        if self.one is not None:
+            return self.one(check_id)
+        return next((row for row in self.snapshot() if row.check_id == check_id), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from prober.alerting.gates import covers
@@ -46,7 +46,8 @@ class Sight:
             region=self.region,
             exposition=self.flow.exposition,
             registry=registry_of(metrics),
-            snapshot=self._rows,
+            snapshot=lambda: self._rows(self.checks()),
+            one=self._one,
             healthy=self.healthy,
             ready=self._ready,
             clock=self.clock,
@@ -74,11 +75,14 @@ class Sight:
     def _ready(self) -> Health:
         return Health(True) if self.alarm.recorder.alive else Health(False, "starting")
 
-    def _rows(self) -> list[Row]:
+    def _one(self, check_id: str) -> Row | None:
+        return next(iter(self._rows([check for check in self.checks() if check.id == check_id])), None)
+
+    def _rows(self, checks: Sequence[Check]) -> list[Row]:
         seen, now = self.elsewhere(), self.clock.wall()
         windows = [window for window in self.loaded().config.maintenance if window.active(now)]
         hushes = [hush for hush in seen.maintenance if hush.starts_at <= seen.store_now < hush.ends_at]
-        return [self._row(check, seen, _maintenance(check, windows, hushes)) for check in self.checks()]
+        return [self._row(check, seen, _maintenance(check, windows, hushes)) for check in checks]
 
     def _row(self, check: Check, seen: Seen, maintenance: str) -> Row:
         result, state = self.flow.latest.get(check.id), self.flow.states.get(check.id)

@@ -101,6 +101,7 @@ def far_view(
         exposition=cast(Exposition, FarExposition(vital)),
         registry=FarRegistry(vital),
         snapshot=lambda: list(chain.from_iterable(lines.stream("snapshot"))),
+        one=ask("row"),
         healthy=lambda: cast(Health, vital.call("healthy")),
         ready=lambda: cast(Health, vital.call("ready")),
         artifact=ask("artifact"),

@@ -27,6 +27,7 @@ def near(view: View, configured: Callable[[str], Configured | None]) -> tuple[Fi
         "render": lambda openmetrics: view.exposition.render(openmetrics=openmetrics),
         "collect": lambda: list(view.registry.collect()),
         "snapshot": lambda: iter(in_pieces(view.snapshot(), AT_ONCE)),
+        "row": view.row,
         "healthy": view.healthy,
         "ready": view.ready,
         "artifact": view.artifact,

@@ -101,7 +101,7 @@ def list_checks(call: Call, query: CheckQuery) -> Answer:
 def get_check(call: Call) -> Answer:
     """One, with its configuration."""
     check = known_check(call)
-    row = next((row for row in call.view.snapshot() if row.check_id == check.id), None)
+    row = call.view.row(check.id)
     return Answer(
         CheckWhole(
             **_values(call, check, row, _incidents(call)),

@@ -108,7 +108,7 @@ def check_page(pages: Pages) -> Answer:
 
     async def answer(request: Request) -> Response:
         check_id = request.path_params["check_id"]
-        row = next((row for row in view.snapshot() if row.check_id == check_id), None)
+        row = view.row(check_id)
         check = next((check for check in view.checks() if check.id == check_id), None)
         if row is None:
             raise HTTPException(404, "no such check")
